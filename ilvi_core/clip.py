@@ -1,0 +1,279 @@
+"""A clip: plate and matte over a frame range, brought to the size that the network works at."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from typing import Protocol
+
+import cv2
+import numpy as np
+
+from ilvi_core.color import Curve
+from ilvi_core.host.errors import InputError
+from ilvi_core.host.job import SolveSettings
+from ilvi_core.images import Box, Picture
+from ilvi_core.matte import alpha_is_the_matte, hole_of, matte_values, place
+
+KEEP_BYTES = 1 << 30  # plates up to this total are kept between the two passes instead of being decoded again
+LARGE_HOLE = 0.6  # of the frame; above it the matte is probably the wrong way round
+
+
+class Source(Protocol):
+    """What pictures come from: a sequence, a movie, or arrays."""
+
+    frames: list[int]
+    encoding: str
+
+    def read(self, frame: int) -> Picture: ...
+
+
+@dataclass(frozen=True)
+class Clip:
+    """Plate and matte at the working size.
+
+    plate: (T, h, w, 3) float32, 0..1 by `curve`, as the plate is, removed object and all.  known: (T, h, w) bool, M of
+    the paper.  region: the plate pixels that those show.  coverage: each frame's share of hole.  matte_channel: the
+    channel that was read.  notes: what the user should be told.
+    """
+
+    frames: tuple[int, ...]
+    plate: np.ndarray
+    known: np.ndarray
+    region: Box
+    curve: Curve
+    coverage: tuple[float, ...]
+    matte_channel: str
+    notes: list[tuple[str, str]] = field(default_factory=list)  # code, text
+
+    @property
+    def size(self) -> tuple[int, int]:
+        """Working width and height, px."""
+        return self.plate.shape[2], self.plate.shape[1]
+
+    @property
+    def empty(self) -> bool:
+        """Nothing to replace in any frame."""
+        return not any(self.coverage)
+
+
+class Loader:
+    """Reads a clip in two passes: the first finds the hole and the range of values, the second makes it small."""
+
+    def __init__(self, plate: Source, matte: Source, frames: Sequence[int], settings: SolveSettings) -> None:
+        self._plate, self._matte, self._frames, self._settings = plate, matte, tuple(frames), settings
+        self.matte_channel = settings.matte_channel
+        self._kept: dict[int, tuple[Picture, np.ndarray]] = {}
+        self._kept_bytes = 0
+
+    def load(self, tick: Callable[[int, int], None] = lambda done, total: None) -> Clip:
+        """tick(done, total) after each picture. InputError on whatever the user can mend."""
+        self._check_frames()
+        if self.matte_channel == "auto":
+            self.matte_channel = self._find_channel()
+        total = 2 * len(self._frames)
+        survey = _Survey()
+        for n, frame in enumerate(self._frames):
+            survey.add(frame, *self._read(frame))
+            tick(n + 1, total)
+        canvas = survey.canvas
+        if survey.hole_box is None:
+            blank = np.zeros((len(self._frames), 0, 0, 3), np.float32)
+            return Clip(
+                self._frames, blank, blank[..., 0] > 0, canvas, Curve(), tuple(survey.coverage), self.matte_channel
+            )
+        if min(survey.coverage) >= 1:
+            raise InputError(
+                "The matte covers every pixel of every frame; nothing is left to learn from.",
+                "Try --matte-invert, or check --matte-channel and --matte-threshold.",
+            )
+        region, size = working_region(canvas, survey.hole_box, self._settings)
+        curve = Curve.fit(self._plate.encoding, survey.low, survey.high)
+        plate = np.empty((len(self._frames), size[1], size[0], 3), np.float32)
+        known = np.empty(plate.shape[:3], bool)
+        for n, frame in enumerate(self._frames):
+            picture, hole = self._read(frame)
+            plate[n], known[n] = shrink(picture, hole, region, size, curve)
+            tick(len(self._frames) + n + 1, total)
+        self._kept.clear()
+        notes = self._notes(survey, region, size)
+        return Clip(self._frames, plate, known, region, curve, tuple(survey.coverage), self.matte_channel, notes)
+
+    def _check_frames(self) -> None:
+        for source, what in ((self._plate, "Plate"), (self._matte, "Matte")):
+            there = set(source.frames)
+            if what == "Matte" and len(there) == 1:
+                continue  # one still matte serves every frame
+            for frame in self._frames:
+                if frame not in there:
+                    raise InputError(
+                        f"{what} has no frame {frame} (range {self._frames[0]}-{self._frames[-1]}; "
+                        f"there are {min(there)}-{max(there)}).",
+                        f"Render the {what.lower()} again or change the range.",
+                    )
+
+    def _find_channel(self) -> str:
+        for frame in self._frames:
+            picture = self._matte.read(matte_frame(self._matte, frame))
+            if picture.alpha() is None:
+                return "luminance"
+            if alpha_is_the_matte(picture):
+                return "alpha"
+        return "luminance"
+
+    def _read(self, frame: int) -> tuple[Picture, np.ndarray]:
+        """The plate's picture and its hole over the picture's data window."""
+        if frame in self._kept:
+            return self._kept[frame]
+        picture = self._plate.read(frame)
+        hole = self.hole(frame, picture)
+        size = sum(p.nbytes for p in picture.planes.values()) + hole.nbytes
+        if self._kept_bytes + size <= KEEP_BYTES:
+            self._kept[frame] = picture, hole
+            self._kept_bytes += size
+        return picture, hole
+
+    def hole(self, frame: int, picture: Picture) -> np.ndarray:
+        """(H, W) bool over the plate picture's data window."""
+        values = read_matte(self._matte, frame, picture, self.matte_channel, self._settings.matte_invert)
+        return hole_of(values, self._settings)
+
+    def _notes(self, survey: _Survey, region: Box, size: tuple[int, int]) -> list[tuple[str, str]]:
+        notes = []
+        share = max(survey.coverage)
+        if share > LARGE_HOLE:
+            frame = self._frames[survey.coverage.index(share)]
+            inverted = "--matte-invert is set: is it meant?" if self._settings.matte_invert else "Try --matte-invert"
+            notes.append(
+                (
+                    "large-hole",
+                    f"The hole covers {share:.0%} of frame {frame}. {inverted} (or check --matte-channel, "
+                    f"--matte-threshold and --solve-dilate).",
+                )
+            )
+        scale = max(region.width / size[0], region.height / size[1])
+        if scale > 1.01:
+            notes.append(
+                (
+                    "enlarged",
+                    f"The fill is learned at {size[0]}x{size[1]} for {region.width}x{region.height} plate pixels and "
+                    f"enlarged {scale:.1f} times; --size sets the working size.",
+                )
+            )
+        return notes
+
+
+class _Survey:
+    """What the first pass finds out."""
+
+    def __init__(self) -> None:
+        self.canvas = Box(0, 0, 0, 0)
+        self.hole_box: Box | None = None
+        self.coverage: list[float] = []
+        self.low, self.high = math.inf, -math.inf
+
+    def add(self, frame: int, picture: Picture, hole: np.ndarray) -> None:
+        at = picture.data_window
+        self.canvas = union(self.canvas, at)
+        self.coverage.append(float(hole.mean()))
+        if hole.any():
+            rows, columns = np.flatnonzero(hole.any(1)), np.flatnonzero(hole.any(0))
+            box = Box(
+                at.x + int(columns[0]),
+                at.y + int(rows[0]),
+                int(columns[-1] - columns[0]) + 1,
+                int(rows[-1] - rows[0]) + 1,
+            )
+            self.hole_box = box if self.hole_box is None else union(self.hole_box, box)
+        values = picture.rgb()[~hole]
+        values = values[np.isfinite(values)]
+        if values.size:
+            self.low, self.high = min(self.low, float(values.min())), max(self.high, float(values.max()))
+
+
+def matte_frame(matte: Source, frame: int) -> int:
+    """A single matte picture stands for every frame."""
+    return frame if len(matte.frames) > 1 else matte.frames[0]
+
+
+def read_matte(matte: Source, frame: int, plate: Picture, channel: str, invert: bool) -> np.ndarray:
+    """The matte's values (H, W) over the plate picture's data window; InputError when the two differ in size."""
+    picture = matte.read(matte_frame(matte, frame))
+    theirs, ours = picture.display_window, plate.display_window
+    if (theirs.width, theirs.height) != (ours.width, ours.height):
+        raise InputError(
+            f"The matte's frame {frame} is {theirs.width}x{theirs.height}, the plate's is {ours.width}x{ours.height}.",
+            "Render the matte at the plate's size.",
+        )
+    values = matte_values(picture, channel, invert)
+    # the two display windows are the same frame of film, wherever each file puts its origin
+    at = picture.data_window
+    at = Box(at.x - theirs.x + ours.x, at.y - theirs.y + ours.y, at.width, at.height)
+    return place(values, at, plate.data_window, 1.0 if invert else 0.0)
+
+
+def shrink(
+    picture: Picture, hole: np.ndarray, region: Box, size: tuple[int, int], curve: Curve
+) -> tuple[np.ndarray, np.ndarray]:
+    """The region of one frame at the working size: (h, w, 3) float32 0..1, and known (h, w) bool.
+
+    A working pixel is known only if every plate pixel in it is: none of the hole, of the space outside the data window
+    or of a non-finite value leaks into what is learned from.
+    """
+    rgb = picture.rgb()
+    unknown = hole | ~np.isfinite(rgb).all(-1)
+    coded = place(curve.encode(rgb), picture.data_window, region)
+    unknown = place(unknown, picture.data_window, region, outside=True)
+    small = cv2.resize(coded, size, interpolation=cv2.INTER_AREA)
+    share = cv2.resize(unknown.astype(np.float32), size, interpolation=cv2.INTER_AREA)
+    return small, share < 1e-6
+
+
+def working_region(canvas: Box, hole: Box, settings: SolveSettings) -> tuple[Box, tuple[int, int]]:
+    """The plate pixels that are learned, and the working size (width, height) for them.
+
+    The paper resizes and crops; here the crop has the working size's aspect and always holds the whole hole. Where no
+    such crop fits the canvas the whole side is taken and the two scales differ a little. Never enlarges.
+    """
+    aspect = settings.size[0] / settings.size[1]
+    if settings.region == "hole":
+        width = max(hole.width * (1 + 2 * settings.context), settings.size[0])
+        height = max(hole.height * (1 + 2 * settings.context), settings.size[1])
+        width, height = max(width, height * aspect), max(height, width / aspect)
+    else:
+        width = min(canvas.width, canvas.height * aspect)
+        height = width / aspect
+        width, height = max(width, hole.width), max(height, hole.height)
+        if hole.width > canvas.height * aspect or hole.height > canvas.width / aspect:
+            width, height = canvas.width, canvas.height
+    width, height = min(round(width), canvas.width), min(round(height), canvas.height)
+    region = Box(
+        _slide(hole.x, hole.width, width, canvas.x, canvas.width, settings.region == "frame"),
+        _slide(hole.y, hole.height, height, canvas.y, canvas.height, settings.region == "frame"),
+        width,
+        height,
+    )
+    return region, (min(settings.size[0], width), min(settings.size[1], height))
+
+
+def _slide(hole: int, hole_side: int, side: int, canvas: int, canvas_side: int, centred: bool) -> int:
+    """Where a crop of that side begins: at the canvas's middle (or the hole's), moved until it holds the hole."""
+    begin = canvas + (canvas_side - side) // 2 if centred else hole + (hole_side - side) // 2
+    begin = min(begin, hole)
+    begin = max(begin, hole + hole_side - side)
+    return min(max(begin, canvas), canvas + canvas_side - side)
+
+
+def union(a: Box, b: Box) -> Box:
+    """The smallest box that holds both; an empty one counts for nothing."""
+    if a.width == 0 or a.height == 0:
+        return b
+    x, y = min(a.x, b.x), min(a.y, b.y)
+    return Box(x, y, max(a.x + a.width, b.x + b.width) - x, max(a.y + a.height, b.y + b.height) - y)
+
+
+def windows(length: int, window: int) -> list[range]:
+    """A range of `length` frames cut into runs of at most `window` (0: one run), as equal as they can be."""
+    count = 1 if window == 0 else math.ceil(length / window)
+    return [range(length * n // count, length * (n + 1) // count) for n in range(count)]

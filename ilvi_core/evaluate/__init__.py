@@ -1,0 +1,1 @@
+"""Measuring results: metrics, ablations, figures, the report."""

@@ -1,0 +1,87 @@
+"""Settings dataclasses from names and values: every value brought to its type, or a sentence that says what is wrong."""
+
+from __future__ import annotations
+
+import dataclasses
+import difflib
+import math
+import re
+from typing import Any
+
+from ilvi_core.host.errors import InputError
+
+
+def make(kind: Any, values: Any) -> Any:
+    """A settings object of that class from names and values. InputError names what is unknown."""
+    names = [f.name for f in dataclasses.fields(kind)]
+    if not isinstance(values, dict):
+        raise InputError(f"'{values}' is no set of settings.", f"Expected names and values of {', '.join(names)}.")
+    for key in values:
+        if key not in names:
+            raise InputError(f"There is no setting '{key}'.{_closest(key, names)}", f"Known are {', '.join(names)}.")
+    try:
+        return kind(**values)
+    except TypeError:
+        missing = [n for n in names if n not in values]
+        raise InputError(f"A setting is missing, one of {', '.join(missing)}.", "Give it a value.") from None
+
+
+def _closest(key: str, names: list[str]) -> str:
+    near = difflib.get_close_matches(key, names, 1)
+    return f" Did you mean '{near[0]}'?" if near else ""
+
+
+def normalise(settings: Any) -> None:
+    """Bring each value to its field's type (text from a command line, lists from JSON), or say what was expected."""
+    for item in dataclasses.fields(settings):
+        value = getattr(settings, item.name)
+        object.__setattr__(settings, item.name, _converted(item.name, str(item.type), value))
+
+
+def _converted(name: str, kind: str, value: Any) -> Any:
+    try:
+        if kind.startswith("tuple"):
+            parts = re.split(r"[x,\s]+", value.strip()) if isinstance(value, str) else list(value)
+            return tuple(p if kind.startswith("tuple[str") else _whole(p) for p in parts if p != "")
+        if kind == "bool":
+            return _truth(value)
+        if kind == "int":
+            return _whole(value)
+        if kind == "float":
+            number = float(value)
+            if not math.isfinite(number) or isinstance(value, bool):
+                raise ValueError
+            return number
+        if not isinstance(value, str):
+            raise ValueError
+        return value
+    except (TypeError, ValueError):
+        wanted = {"bool": "true or false", "int": "a whole number", "float": "a number", "str": "a word"}
+        expected = wanted.get(kind, "whole numbers, comma between" if "int" in kind else "words, comma between")
+        raise InputError(f"{name} is '{value}', expected {expected}.", f"Correct the value of {name}.") from None
+
+
+def _whole(value: Any) -> int:
+    if isinstance(value, bool) or (isinstance(value, float) and not value.is_integer()):
+        raise ValueError
+    return int(value)
+
+
+def _truth(value: Any) -> bool:
+    if isinstance(value, bool):
+        return value
+    words = {"true": True, "yes": True, "on": True, "1": True, "false": False, "no": False, "off": False, "0": False}
+    if not isinstance(value, str) or value.lower() not in words:
+        raise ValueError
+    return words[value.lower()]
+
+
+def one_of(settings: Any, name: str, choices: tuple[str, ...]) -> None:
+    value = getattr(settings, name)
+    if value not in choices:
+        raise InputError(f"{name} is '{value}'.", f"Choose one of {', '.join(choices)}.")
+
+
+def within(name: str, value: float, low: float, high: float) -> None:
+    if not low <= value <= high:
+        raise InputError(f"{name} is {value}, expected {low:g} to {high:g}.", f"Correct the value of {name}.")

@@ -1,0 +1,35 @@
+"""The paper's four methods (section 4.1, the supplement's section 3), as data: they share one training loop."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+RECONSTRUCTION, FLOW, CONSISTENCY, PERCEPTUAL = "reconstruction", "flow", "consistency", "perceptual"
+
+
+@dataclass(frozen=True)
+class Method:
+    """What one method is made of."""
+
+    name: str
+    about: str
+    dims: int = 2  # of the network's convolutions
+    single_frame: bool = False  # one network a frame, and the best of its states is the result
+    flow: bool = False  # the flow branch; batches at several intervals
+    terms: tuple[str, ...] = (RECONSTRUCTION,)  # of eq. 2
+
+
+METHODS = {
+    method.name: method
+    for method in (
+        Method("dip", "Deep Image Prior: one network for each frame", single_frame=True),
+        Method("dip-vid", "one network for the whole window, image loss alone"),
+        Method("dip-vid-3dcn", "the same with 3D convolutions", dims=3),
+        Method(
+            "dip-vid-flow",
+            "picture and flow generated together, held consistent (the paper's own)",
+            flow=True,
+            terms=(RECONSTRUCTION, FLOW, CONSISTENCY, PERCEPTUAL),
+        ),
+    )
+}

@@ -1,0 +1,59 @@
+"""Presets are YAML files over the settings' defaults; what a job asks for goes over the preset."""
+
+from __future__ import annotations
+
+import dataclasses
+from importlib.resources import files
+from typing import Any
+
+import yaml
+
+from ilvi_core.host.checks import make
+from ilvi_core.host.errors import InputError
+from ilvi_core.host.job import CompSettings, Job, SolveSettings
+
+
+def preset(name: str) -> dict[str, Any]:
+    """The preset's YAML: about (text), solve and comp (names and values)."""
+    text = files("ilvi_core").joinpath("presets", f"{name}.yaml").read_text(encoding="utf-8")
+    return yaml.safe_load(text)
+
+
+def resolve(job: Job) -> tuple[SolveSettings, CompSettings]:
+    """Every setting of a job: defaults (the paper's), then the preset's, then the job's own."""
+    base = preset(job.preset)
+    return make(SolveSettings, {**base["solve"], **job.solve}), make(CompSettings, {**base["comp"], **job.comp})
+
+
+def split(values: dict[str, Any]) -> tuple[dict[str, Any], dict[str, Any]]:
+    """`--set key=value` pairs sorted into those of SolveSettings and those of CompSettings."""
+    comp_names = {f.name for f in dataclasses.fields(CompSettings)}
+    solve_names = {f.name for f in dataclasses.fields(SolveSettings)}
+    for key in values:
+        if key not in comp_names | solve_names:
+            # raised through `make` so that the nearest name is suggested
+            make(SolveSettings if key not in comp_names else CompSettings, {key: values[key]})
+    return (
+        {k: v for k, v in values.items() if k in solve_names},
+        {k: v for k, v in values.items() if k in comp_names},
+    )
+
+
+def parse_set(items: list[str]) -> dict[str, str]:
+    """From `["key=value", ...]`."""
+    values = {}
+    for item in items:
+        key, equals, value = item.partition("=")
+        if not equals or not key:
+            raise InputError(f"'--set {item}' is no setting.", "Write --set key=value, e.g. --set learning_rate=0.005.")
+        values[key.strip()] = value.strip()
+    return values
+
+
+def as_yaml(solve: SolveSettings, comp: CompSettings) -> str:
+    """The resolved settings, for the file beside the output."""
+
+    def plain(settings: Any) -> dict[str, Any]:
+        return {k: list(v) if isinstance(v, tuple) else v for k, v in dataclasses.asdict(settings).items()}
+
+    return yaml.safe_dump({"solve": plain(solve), "comp": plain(comp)}, sort_keys=False)

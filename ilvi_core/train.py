@@ -1,0 +1,304 @@
+"""The internal learning loop (section 3.2): one network, one window, from scratch; all methods share it."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from ilvi_core import methods
+from ilvi_core.host.errors import Cancelled, IlviError
+from ilvi_core.host.job import SolveSettings
+from ilvi_core.losses import weighted_sum
+from ilvi_core.methods import Method
+from ilvi_core.network import EncoderDecoder, generate
+from ilvi_core.objective import Objective
+from ilvi_core.schedule import Schedule
+from ilvi_core.window import Window
+
+READ_EVERY = 10  # updates between two looks at the losses; each look makes a GPU wait
+REMEMBER_EVERY = 100  # updates between two states that a diverged training can go back to
+MOST_RECOVERIES = 8
+DIVERGED = 10.0  # times the best L_r so far, and above DIVERGED_FLOOR
+DIVERGED_FLOOR = 0.1  # grey noise against a picture has an L_r of about this
+
+Snapshot = dict[str, Tensor]
+
+
+@dataclass
+class Progress:
+    """What of a training's state is numbers, not tensors; goes into the checkpoint's JSON."""
+
+    update: int = 0  # updates done
+    rate_factor: float = 1.0  # the learning rate's, halved after each divergence
+    recoveries: int = 0
+    lowest: float = float("inf")  # the lowest L_r read
+    smooth: float = float("inf")  # L_r, smoothed over readings
+    steady: float = float("inf")  # the smooth L_r that counted as progress last
+    steady_at: int = 0  # the update when it did
+    best_loss: float = float("inf")  # of the states kept by `keep_best_every`
+    best_at: int = -1
+    seconds: float = 0.0
+    stopped_early: bool = False
+
+
+@dataclass(frozen=True)
+class Hooks:
+    """What the loop calls; all optional.
+
+    progress(done, total, loss, seconds left), after each update.  log(record), at each reading.
+    warning(code, text).  stop(), asked before each update.  save(trainer), when a checkpoint is due.
+    """
+
+    progress: Callable[[int, int, float, float], None] = lambda done, total, loss, left: None
+    log: Callable[[dict[str, Any]], None] = lambda record: None
+    warning: Callable[[str, str], None] = lambda code, text: None
+    stop: Callable[[], bool] = lambda: False
+    save: Callable[[Trainer], None] = lambda trainer: None
+    save_every: float = field(default=60.0)  # seconds
+
+
+class Trainer:
+    """Trains one network on one window; `run` can be left and entered again at any update."""
+
+    def __init__(
+        self, method: Method, settings: SolveSettings, window: Window, precision: torch.dtype, vgg: Any = None
+    ) -> None:
+        self.window, self.settings, self.method = window, settings, method
+        self.device = window.plate.device
+        self.schedule = Schedule(method, settings, len(window.frames))
+        self.objective = Objective(method, settings, window, vgg)
+        self.network = new_network(method, settings.seed, window.frames[0]).to(self.device)
+        self.network.to(memory_format=torch.channels_last if method.dims == 2 else torch.channels_last_3d)
+        fused = self.device.type in ("cuda", "cpu")
+        self.optimizer = torch.optim.Adam(self.network.parameters(), lr=settings.learning_rate, fused=fused)
+        self._autocast = None if precision == torch.float32 else precision
+        self._batches = torch.tensor([b.frames for b in self.schedule.batches], device=self.device)
+        self._names = [*self.objective.weights, "loss"]
+        self._meter = torch.zeros(2, len(self._names), device=self.device)  # sums, counts
+        self.state = Progress()
+        self._best: Snapshot | None = None
+        self._good = self._candidate = None  # states to go back to: one proven by later losses, one not yet
+
+    # -- the loop ---------------------------------------------------------------------------------------------
+
+    def run(self, hooks: Hooks) -> None:
+        """Go on to the end of the schedule. Cancelled (after a last `save`) when asked to stop."""
+        self.network.train()
+        self._good = self._state()
+        saved = resumed = time.monotonic()
+        before, first = self.state.seconds, self.state.update
+        while self.state.update < self.schedule.total and not self.state.stopped_early:
+            if hooks.stop():
+                hooks.save(self)
+                raise Cancelled("Stopped.", "Run it again with --resume to go on from here.")
+            self._update()
+            now = time.monotonic()
+            self.state.seconds = before + now - resumed
+            if self.state.update % READ_EVERY == 0:
+                self._read(hooks)
+            per_update = (now - resumed) / (self.state.update - first) if self.state.update > first else 0.0
+            hooks.progress(
+                self.state.update,
+                self.schedule.total,
+                self.state.smooth,
+                per_update * (self.schedule.total - self.state.update),
+            )
+            if self.state.update % READ_EVERY == 0 and now - saved > hooks.save_every:
+                hooks.save(self)
+                saved = time.monotonic()
+        if self.method.single_frame and self.settings.keep_best_every:
+            self._choose_best()
+        settle(self.network, self.window, self.schedule.size, self._autocast)
+
+    def _update(self) -> None:
+        """One forward pass, one back-propagation, one step of Adam."""
+        state = self.state
+        index = self.schedule.at(state.update)
+        batch, frames = self.schedule.batches[index], self._batches[index]
+        for group in self.optimizer.param_groups:
+            group["lr"] = self.schedule.learning_rate(state.update) * state.rate_factor
+        self.optimizer.zero_grad(set_to_none=True)
+        with torch.autocast(self.device.type, self._autocast, enabled=self._autocast is not None):
+            picture, flow = generate(self.network, self.window.noise.index_select(0, frames))
+            picture, flow = self.window.crop(picture), None if flow is None else self.window.crop(flow)
+            terms = self.objective.terms(batch, frames, picture, flow)
+        loss = weighted_sum(terms, self.objective.weights)
+        self._measure(terms, loss)
+        if self.method.single_frame and self._is_kept(state.update):
+            self._keep_if_best(float(terms[methods.RECONSTRUCTION]))
+        loss.backward()
+        self.optimizer.step()
+        state.update += 1
+
+    def _measure(self, terms: dict[str, Tensor], loss: Tensor) -> None:
+        """Add the terms to the meter on the device; nothing waits for them."""
+        with torch.no_grad():
+            for column, name in enumerate(self._names):
+                value = loss if name == "loss" else terms.get(name)
+                if value is not None:
+                    self._meter[0, column] += value.detach()
+                    self._meter[1, column] += 1
+
+    # -- reading, divergence, early stop ----------------------------------------------------------------------
+
+    def _read(self, hooks: Hooks) -> None:
+        """Look at the mean losses since the last reading: log them, recover from divergence, notice that it is enough."""
+        state = self.state
+        sums, counts = self._meter.tolist()
+        self._meter.zero_()
+        means = {name: s / c for name, s, c in zip(self._names, sums, counts, strict=True) if c}
+        current = means[methods.RECONSTRUCTION]
+        diverged = not all(abs(v) < float("inf") for v in means.values()) or current > max(
+            DIVERGED * state.lowest, DIVERGED_FLOOR
+        )
+        record = {"update": state.update, **means, "learning_rate": self.optimizer.param_groups[0]["lr"]}
+        hooks.log({**record, "diverged": True} if diverged else record)
+        if diverged:
+            self._recover(hooks)
+            return
+        if self._candidate is not None:
+            self._good, self._candidate = self._candidate, None
+        if state.update % REMEMBER_EVERY == 0:
+            self._candidate = self._state()
+        state.lowest = min(state.lowest, current)
+        state.smooth = current if state.smooth == float("inf") else 0.8 * state.smooth + 0.2 * current
+        if state.smooth < 0.99 * state.steady:
+            state.steady, state.steady_at = state.smooth, state.update
+        elif self.settings.patience and state.update - state.steady_at >= self.settings.patience:
+            state.stopped_early = True
+
+    def _recover(self, hooks: Hooks) -> None:
+        """Go back to the last good state and halve the learning rate; the schedule goes on from where it is."""
+        state = self.state
+        state.recoveries += 1
+        if state.recoveries > MOST_RECOVERIES:
+            raise IlviError(
+                f"Training diverged {state.recoveries} times on frames {self.window.frames[0]}-"
+                f"{self.window.frames[-1]}, the last time at update {state.update}.",
+                "Lower the learning rate (--set learning_rate=0.003), or try --set precision=float32.",
+            )
+        assert self._good is not None
+        self._restore(self._good)
+        self._candidate = None
+        state.rate_factor *= 0.5
+        state.steady_at = state.update
+        hooks.warning(
+            "diverged",
+            f"Training diverged at update {state.update}; the last good state is restored and the learning rate "
+            f"lowered to {state.rate_factor:g} of what was set.",
+        )
+
+    # -- the best of the states (dip) -------------------------------------------------------------------------
+
+    def _is_kept(self, update: int) -> bool:
+        every = self.settings.keep_best_every
+        return bool(every) and update > 0 and update % every == 0
+
+    def _keep_if_best(self, loss: float) -> None:
+        """`loss` is L_r of the present weights, before the step that follows."""
+        if loss < self.state.best_loss:
+            self.state.best_loss, self.state.best_at = loss, self.state.update
+            self._best = _clone(self.network.state_dict())
+
+    @torch.no_grad()
+    def _choose_best(self) -> None:
+        frames = self._batches[0]
+        with torch.autocast(self.device.type, self._autocast, enabled=self._autocast is not None):
+            picture, _ = generate(self.network, self.window.noise.index_select(0, frames))
+        terms = self.objective.terms(self.schedule.batches[0], frames, self.window.crop(picture), None)
+        self._keep_if_best(float(terms[methods.RECONSTRUCTION]))
+        if self._best is not None:
+            self.network.load_state_dict(self._best)
+
+    # -- state ------------------------------------------------------------------------------------------------
+
+    def _state(self) -> Snapshot:
+        """Network and optimiser, copied, on the device."""
+        state = {f"network.{k}": v for k, v in self.network.state_dict().items()}
+        for n, moments in self.optimizer.state_dict()["state"].items():
+            state.update({f"adam.{n}.{k}": v for k, v in moments.items()})
+        return _clone(state)
+
+    def _restore(self, state: Snapshot) -> None:
+        self.network.load_state_dict({k[8:]: v for k, v in state.items() if k.startswith("network.")})
+        moments: dict[int, dict[str, Tensor]] = {}
+        for key, value in state.items():
+            if key.startswith("adam."):
+                _, number, name = key.split(".")
+                moments.setdefault(int(number), {})[name] = value.clone()
+        optimizer = self.optimizer.state_dict()
+        optimizer["state"] = moments
+        self.optimizer.load_state_dict(optimizer)
+
+    def tensors(self) -> Snapshot:
+        """All tensors of a checkpoint, on the CPU."""
+        state = {**self._state(), "meter": self._meter}
+        if self._best is not None:
+            state.update({f"best.{k}": v for k, v in self._best.items()})
+        return {k: v.detach().to("cpu", copy=True).contiguous() for k, v in state.items()}
+
+    def load(self, tensors: Snapshot, state: Progress) -> None:
+        """Go on from a checkpoint's tensors and numbers."""
+        on_device = {k: v.to(self.device) for k, v in tensors.items()}
+        self._restore(on_device)
+        self._meter.copy_(on_device["meter"])
+        best = {k[5:]: v for k, v in on_device.items() if k.startswith("best.")}
+        self._best, self.state = best or None, state
+
+
+def _clone(state: dict[str, Tensor]) -> Snapshot:
+    return {k: v.detach().clone() for k, v in state.items()}
+
+
+def new_network(method: Method, seed: int, frame: int) -> EncoderDecoder:
+    """A fresh network, the same on every device: drawn on the CPU from the seed and the window's first frame."""
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed((seed * 1_000_003 + frame) % 2**63)
+        return EncoderDecoder(method.dims, method.flow)
+
+
+@torch.no_grad()
+def settle(network: EncoderDecoder, window: Window, size: int, autocast: torch.dtype | None) -> None:
+    """Settle BatchNorm's statistics over the window, and leave the network in eval mode.
+
+    The mean of the batch statistics over batches of `size` consecutive frames that cover the window; from then on a
+    frame's fill depends on weights and frame alone.
+    """
+    norms = [m for m in network.modules() if isinstance(m, torch.nn.modules.batchnorm._BatchNorm)]
+    for norm in norms:
+        norm.reset_running_stats()
+        norm.momentum = None  # the plain mean of all batches
+    network.train()
+    for tile in tiles(len(window.frames), size):
+        with torch.autocast(window.plate.device.type, autocast, enabled=autocast is not None):
+            generate(network, window.noise[tile.start : tile.stop])
+    for norm in norms:
+        norm.momentum = 0.1
+    network.eval()
+
+
+def tiles(length: int, size: int) -> list[range]:
+    """The window's frames in runs of `size`, at fixed places; the last one ends with the window and may overlap."""
+    size = min(size, length)
+    starts = [*range(0, length - size, size), length - size]
+    return [range(start, start + size) for start in starts]
+
+
+@torch.no_grad()
+def fill_frame(network: EncoderDecoder, window: Window, index: int, size: int, autocast: torch.dtype | None) -> Tensor:
+    """The generated picture (3, h, w) of the window's frame number `index`, float32 in 0..1.
+
+    2D: from that frame's noise alone. 3D: from the first of the fixed tiles (of `size` frames) that holds it.
+    """
+    if network.dims == 2:
+        tile = range(index, index + 1)
+    else:
+        tile = next(t for t in tiles(len(window.frames), size) if index in t)
+    with torch.autocast(window.plate.device.type, autocast, enabled=autocast is not None):
+        picture, _ = generate(network, window.noise[tile.start : tile.stop])
+    return window.crop(picture)[index - tile.start].float()
