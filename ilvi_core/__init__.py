@@ -8,7 +8,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from ilvi_core.pipeline import inpaint as inpaint
+    from ilvi_core.arrays import inpaint as inpaint
 
 __version__ = "0.1.0"
 __all__ = ["__version__", "inpaint"]
@@ -16,7 +16,7 @@ __all__ = ["__version__", "inpaint"]
 
 def __getattr__(name: str) -> Any:
     if name == "inpaint":
-        from ilvi_core.pipeline import inpaint
+        from ilvi_core.arrays import inpaint
 
         return inpaint
     raise AttributeError(f"module 'ilvi_core' has no attribute {name!r}")

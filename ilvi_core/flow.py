@@ -48,7 +48,7 @@ def dis_flow(a: np.ndarray, b: np.ndarray) -> np.ndarray:
     height, width = a.shape[:2]
     if min(height, width) < 16:  # DIS works on patches of 8 at half size and throws on less
         return np.zeros((height, width, 2), np.float32)
-    dis = cv2.DISOpticalFlow_create(cv2.DISOPTICAL_FLOW_PRESET_MEDIUM)
+    dis = cv2.DISOpticalFlow.create(cv2.DISOPTICAL_FLOW_PRESET_MEDIUM)
     dis.setFinestScale(0 if max(height, width) <= 512 else 1)
     grey = [cv2.cvtColor(np.round(np.clip(p, 0, 1) * 255).astype(np.uint8), cv2.COLOR_RGB2GRAY) for p in (a, b)]
     return dis.calc(grey[0], grey[1], None)

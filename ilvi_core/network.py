@@ -21,7 +21,8 @@ def padded_size(height: int, width: int) -> tuple[int, int]:
 
     At least 128, so that the smallest feature map (1/64) has four pixels: BatchNorm has no variance over one value.
     """
-    return tuple(max(2 * MULTIPLE, math.ceil(n / MULTIPLE) * MULTIPLE) for n in (height, width))  # type: ignore[return-value]
+    padded = [max(2 * MULTIPLE, math.ceil(n / MULTIPLE) * MULTIPLE) for n in (height, width)]
+    return padded[0], padded[1]
 
 
 class ConvUnit(nn.Sequential):

@@ -14,7 +14,6 @@ import numpy as np
 from ilvi_core.host.errors import IlviError, InputError
 
 LINEAR, DISPLAY = "linear", "display"
-HALF_MAX = 65504.0
 RGB_SUFFIXES = (("R", "G", "B"), ("r", "g", "b"), ("red", "green", "blue"), ("Red", "Green", "Blue"))
 GREY_SUFFIXES = ("Y", "y", "L")
 ALPHA_SUFFIXES = ("A", "a", "alpha", "Alpha")
@@ -49,7 +48,7 @@ class Picture:
     label: str = "Picture"
 
     def rgb(self) -> np.ndarray:
-        """The picture, (h, w, 3) float32 over the data window: integers as 0..1, floats as they are, grey three times."""
+        """The picture, (h, w, 3) float32 over the data window: integers as 0..1, floats as they are, grey thrice."""
         names = self._picture_names()
         return np.stack([self.channel(name) for name in (names * 3 if len(names) == 1 else names)], axis=-1)
 
@@ -135,7 +134,7 @@ class Picture:
     def _native(self, values: np.ndarray, dtype: np.dtype[Any]) -> np.ndarray:
         """Values in the units of `rgb` (float64) rounded and clipped to a plane's dtype."""
         if dtype.kind == "f":
-            limit = HALF_MAX if dtype == np.float16 else float(np.finfo(dtype).max)
+            limit = float(np.finfo(dtype).max)  # a half beyond 65504 would turn into Inf
             return np.clip(values, -limit, limit).astype(dtype)
         if not self._scaled(dtype):
             return np.clip(np.rint(values), 0, np.iinfo(dtype).max).astype(dtype)

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import dataclasses
+import inspect
+import re
 from importlib.resources import files
 from typing import Any
 
@@ -57,3 +59,24 @@ def as_yaml(solve: SolveSettings, comp: CompSettings) -> str:
         return {k: list(v) if isinstance(v, tuple) else v for k, v in dataclasses.asdict(settings).items()}
 
     return yaml.safe_dump({"solve": plain(solve), "comp": plain(comp)}, sort_keys=False)
+
+
+def describe(name: str) -> str:
+    """A preset with every value and what each means, as YAML."""
+    record = preset(name)
+    lines = [f"# {record['about'].strip()}"]
+    for section, kind in (("solve", SolveSettings), ("comp", CompSettings)):
+        settings = make(kind, record[section])
+        comments = _comments(kind)
+        lines.append(f"{section}:")
+        for item in dataclasses.fields(kind):
+            value = getattr(settings, item.name)
+            text = yaml.safe_dump(list(value) if isinstance(value, tuple) else value, default_flow_style=True)
+            line = f"  {item.name}: {text.splitlines()[0]}"
+            lines.append(f"{line:<44} # {comments[item.name]}")
+    return "\n".join(lines)
+
+
+def _comments(kind: Any) -> dict[str, str]:
+    """Each field's comment in the source: one place for what a setting means."""
+    return dict(re.findall(r"^    (\w+): .*?  # (.*)$", inspect.getsource(kind), re.MULTILINE))

@@ -76,13 +76,14 @@ class Trainer:
         self.network.to(memory_format=torch.channels_last if method.dims == 2 else torch.channels_last_3d)
         fused = self.device.type in ("cuda", "cpu")
         self.optimizer = torch.optim.Adam(self.network.parameters(), lr=settings.learning_rate, fused=fused)
-        self._autocast = None if precision == torch.float32 else precision
+        self.autocast = None if precision == torch.float32 else precision
         self._batches = torch.tensor([b.frames for b in self.schedule.batches], device=self.device)
         self._names = [*self.objective.weights, "loss"]
         self._meter = torch.zeros(2, len(self._names), device=self.device)  # sums, counts
         self.state = Progress()
         self._best: Snapshot | None = None
-        self._good = self._candidate = None  # states to go back to: one proven by later losses, one not yet
+        self._good: Snapshot | None = None  # the state to go back to, proven by the losses after it
+        self._candidate: Snapshot | None = None  # the next such one, not proven yet
 
     # -- the loop ---------------------------------------------------------------------------------------------
 
@@ -113,7 +114,7 @@ class Trainer:
                 saved = time.monotonic()
         if self.method.single_frame and self.settings.keep_best_every:
             self._choose_best()
-        settle(self.network, self.window, self.schedule.size, self._autocast)
+        settle(self.network, self.window, self.schedule.size, self.autocast)
 
     def _update(self) -> None:
         """One forward pass, one back-propagation, one step of Adam."""
@@ -123,7 +124,7 @@ class Trainer:
         for group in self.optimizer.param_groups:
             group["lr"] = self.schedule.learning_rate(state.update) * state.rate_factor
         self.optimizer.zero_grad(set_to_none=True)
-        with torch.autocast(self.device.type, self._autocast, enabled=self._autocast is not None):
+        with torch.autocast(self.device.type, self.autocast, enabled=self.autocast is not None):
             picture, flow = generate(self.network, self.window.noise.index_select(0, frames))
             picture, flow = self.window.crop(picture), None if flow is None else self.window.crop(flow)
             terms = self.objective.terms(batch, frames, picture, flow)
@@ -144,10 +145,21 @@ class Trainer:
                     self._meter[0, column] += value.detach()
                     self._meter[1, column] += 1
 
+    def time_updates(self, count: int) -> float:
+        """Seconds an update takes, by doing `count` of them after a slower first one; for a trial network only."""
+        self.network.train()
+        self._update()
+        synchronise(self.device)
+        began = time.monotonic()
+        for _ in range(count):
+            self._update()
+        synchronise(self.device)
+        return (time.monotonic() - began) / count
+
     # -- reading, divergence, early stop ----------------------------------------------------------------------
 
     def _read(self, hooks: Hooks) -> None:
-        """Look at the mean losses since the last reading: log them, recover from divergence, notice that it is enough."""
+        """Look at the mean losses since the last reading: log them, recover from divergence, stop when it is enough."""
         state = self.state
         sums, counts = self._meter.tolist()
         self._meter.zero_()
@@ -208,7 +220,7 @@ class Trainer:
     @torch.no_grad()
     def _choose_best(self) -> None:
         frames = self._batches[0]
-        with torch.autocast(self.device.type, self._autocast, enabled=self._autocast is not None):
+        with torch.autocast(self.device.type, self.autocast, enabled=self.autocast is not None):
             picture, _ = generate(self.network, self.window.noise.index_select(0, frames))
         terms = self.objective.terms(self.schedule.batches[0], frames, self.window.crop(picture), None)
         self._keep_if_best(float(terms[methods.RECONSTRUCTION]))
@@ -249,6 +261,14 @@ class Trainer:
         self._meter.copy_(on_device["meter"])
         best = {k[5:]: v for k, v in on_device.items() if k.startswith("best.")}
         self._best, self.state = best or None, state
+
+
+def synchronise(device: torch.device) -> None:
+    """Wait until the device has done what it was given."""
+    if device.type == "cuda":
+        torch.cuda.synchronize(device)
+    elif device.type == "mps":
+        torch.mps.synchronize()
 
 
 def _clone(state: dict[str, Tensor]) -> Snapshot:

@@ -152,6 +152,32 @@ def test_real_exr_files_come_back(tmp_path: Path, name: str) -> None:
     assert_same_headers(DATA / name, out)
 
 
+def test_parts_of_different_windows_and_types_are_kept(tmp_path: Path) -> None:
+    path, parts = tmp_path / "shot.0001.exr", []
+    for view, corner in (("left", 0), ("right", -9)):
+        header = {
+            "compression": OpenEXR.PIZ_COMPRESSION,
+            "type": OpenEXR.scanlineimage,
+            "dataWindow": (np.array([corner, 2], np.int32), np.array([corner + 255, 257], np.int32)),
+            "displayWindow": (np.array([0, 0], np.int32), np.array([299, 299], np.int32)),
+            "view": view,
+            "note": f"of {view}",
+        }
+        channels = {n: OpenEXR.Channel(n, HALVES, 1, 1) for n in "RGB"}
+        parts.append(OpenEXR.Part(dict(header), channels, f"rgb_{view}"))
+        parts.append(OpenEXR.Part(dict(header), {"id": OpenEXR.Channel("id", FLOATS, 1, 1)}, f"id_{view}"))
+    OpenEXR.File(parts).write(str(path))
+    plate, back, out = round_trip(path, tmp_path / "out", layer="right")
+    assert plate.data_window.x == -9
+    assert_untouched(plate, back)
+    assert_same_headers(path, out, but=())
+    for part in ("rgb_left", "id_left", "id_right"):
+        one, other = open_source(str(path), layer=part).read(1), open_source(str(out), layer=part).read(1)
+        assert all(one.planes[n].tobytes() == other.planes[n].tobytes() for n in one.planes)
+    with pytest.raises(InputError, match=r"no layer middle .it has id_left, id_right, rgb_left, rgb_right"):
+        open_source(str(path), layer="middle")
+
+
 @needs_data
 def test_every_part_of_a_multi_part_file_is_kept(tmp_path: Path) -> None:
     path = DATA / "Beachball" / "multipart.0001.exr"
@@ -197,6 +223,13 @@ def test_deep_exr_is_refused_in_words(tmp_path: Path) -> None:
     out.close()
     with pytest.raises(InputError, match="deep samples"):
         open_source(str(path)).read(1)
+
+
+def test_text_that_is_not_utf8_is_refused_in_words(tmp_path: Path) -> None:
+    path = write_plate(tmp_path / "plate.1001.exr")
+    path.write_bytes(path.read_bytes().replace(b"a comment", b"\xe9 comment"))
+    with pytest.raises(InputError, match="not UTF-8"):
+        open_source(str(path)).read(1001)
 
 
 def test_replaced_rounds_clips_and_leaves_the_rest() -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import struct
 from fractions import Fraction
 from pathlib import Path
 
@@ -120,6 +121,34 @@ def test_untagged_movies_are_read_as_players_read_them(
     np.testing.assert_allclose(pixel, [red, green, blue], atol=0.01)
 
 
+@pytest.mark.parametrize(("codec", "layout", "order"), [("png", "rgb24", "rgb24"), ("ffv1", "gbrp16le", "rgb48le")])
+def test_lossless_rgb_movies_are_read_exactly(tmp_path: Path, codec: str, layout: str, order: str) -> None:
+    kind = np.uint8 if order == "rgb24" else np.uint16
+    pixels = np.random.default_rng(1).integers(0, np.iinfo(kind).max, (48, 64, 3)).astype(kind)
+    with av.open(str(tmp_path / "a.mov" if codec == "png" else tmp_path / "a.mkv"), "w") as container:
+        stream = container.add_stream(codec, rate=24)
+        stream.width, stream.height, stream.pix_fmt = 64, 48, layout
+        container.mux(stream.encode(av.VideoFrame.from_ndarray(pixels, format=order)))
+        container.mux(stream.encode(None))
+    picture = open_source(str(next(tmp_path.glob("a.m*")))).read(1)
+    np.testing.assert_array_equal(np.dstack(list(picture.planes.values())), pixels)
+
+
+def test_a_phone_movie_is_read_upright(tmp_path: Path) -> None:
+    pixels = np.zeros((48, 64, 3), np.uint8)
+    pixels[:, 32:] = 200  # bright on the right, which a clockwise quarter turn brings to the bottom
+    np.save(tmp_path / "p.0001.npy", pixels)
+    path = copy_out(open_source(str(tmp_path / "p.0001.npy")), tmp_path / "o.mp4")
+    data = bytearray(path.read_bytes())
+    matrix = data.index(b"tkhd") + 44
+    data[matrix : matrix + 36] = struct.pack(">9i", 0, 1 << 16, 0, -(1 << 16), 0, 0, 48 << 16, 0, 1 << 30)
+    path.write_bytes(data)
+    back = open_source(str(path)).read(1).rgb()
+    assert back.shape == (64, 48, 3)
+    assert back[60, 24, 1] > 0.7
+    assert back[4, 24, 1] < 0.1
+
+
 def test_an_odd_size_is_neither_cropped_nor_padded(tmp_path: Path) -> None:
     np.save(tmp_path / "p.0001.npy", np.dstack([np.add.outer(np.arange(35), np.arange(51)).astype(np.uint8)] * 3))
     for name in ("o.mp4", "o.mov"):
@@ -156,6 +185,19 @@ def test_a_movie_that_breaks_off_says_how_much_is_readable(tmp_path: Path, name:
     path.write_bytes(path.read_bytes()[: path.stat().st_size * 8 // 10])
     with pytest.raises(InputError, match=r"truncated: [1-9]\d? frames( of 30)? are readable"):
         open_source(str(path))
+
+
+def test_damage_inside_a_movie_is_a_sentence(tmp_path: Path) -> None:
+    path = make_movie(tmp_path / "b.mov", codec="prores_ks", layout="yuv422p10le")
+    data = bytearray(path.read_bytes())
+    starts = [at for at in range(len(data)) if data[at : at + 4] == b"icpf"]
+    data[starts[19] : starts[19] + 200] = bytes(200)
+    path.write_bytes(data)
+    source = open_source(str(path))
+    assert number_of(source.read(12)) == 12
+    with pytest.raises(InputError, match=r"breaks off at frame 2\d: 19 of 30 frames are readable"):
+        source.read(25)
+    assert number_of(source.read(3)) == 3
 
 
 def test_files_that_are_no_movies(tmp_path: Path) -> None:

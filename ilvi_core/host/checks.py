@@ -1,4 +1,4 @@
-"""Settings dataclasses from names and values: every value brought to its type, or a sentence that says what is wrong."""
+"""Settings dataclasses from names and values: each value brought to its type, or a sentence that says what is wrong."""
 
 from __future__ import annotations
 

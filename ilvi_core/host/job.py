@@ -8,7 +8,7 @@ import os
 import re
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Optional
+from typing import Any
 
 from ilvi_core.host.checks import make, normalise, one_of, within
 from ilvi_core.host.errors import InputError
@@ -136,9 +136,7 @@ class SolveSettings:
             raise InputError("intervals must name each interval once, and at least one.", "Use a subset of 1,3,5.")
         for layer in self.perceptual_layers:
             if layer not in PERCEPTUAL_LAYERS:
-                raise InputError(
-                    f"perceptual_layers holds '{layer}'.", f"There are {', '.join(PERCEPTUAL_LAYERS)}."
-                )
+                raise InputError(f"perceptual_layers holds '{layer}'.", f"There are {', '.join(PERCEPTUAL_LAYERS)}.")
         for name, low, high in _SOLVE_LIMITS:
             within(name, getattr(self, name), low, high)
 
@@ -202,7 +200,7 @@ class Job:
     plate: ImageSequence
     matte: ImageSequence
     output: str
-    frames: Optional[FrameRange] = None  # none: every frame that the plate has
+    frames: FrameRange | None = None  # none: every frame that the plate has
     preset: str = "draft"
     solve: dict[str, Any] = field(default_factory=dict)
     comp: dict[str, Any] = field(default_factory=dict)

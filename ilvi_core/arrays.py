@@ -1,0 +1,93 @@
+"""The library's front door: arrays in, arrays out."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+
+from ilvi_core import device as devices
+from ilvi_core.clip import Loader, read_matte
+from ilvi_core.composite import composite
+from ilvi_core.host.checks import make
+from ilvi_core.host.errors import InputError
+from ilvi_core.host.job import CompSettings, SolveSettings
+from ilvi_core.images import Picture
+from ilvi_core.report import Report
+from ilvi_core.settings import preset, split
+from ilvi_core.solve import solve
+from ilvi_core.work import MemoryWork
+
+
+class ArraySource:
+    """Frames 0.. of an array, as a source of pictures."""
+
+    def __init__(self, pixels: np.ndarray, what: str, encoding: str = "") -> None:
+        self._pixels, self._what = pixels, what
+        self.frames = list(range(len(pixels)))
+        self.encoding = encoding or Picture.from_array(pixels[0], label=what).encoding
+
+    def read(self, frame: int) -> Picture:
+        """One frame; its planes are copies."""
+        return Picture.from_array(self._pixels[frame], self.encoding, f"{self._what} frame {frame}")
+
+
+def inpaint(
+    plate: np.ndarray,
+    matte: np.ndarray,
+    settings: str | Mapping[str, Any] | SolveSettings = "draft",
+    comp: CompSettings | None = None,
+    *,
+    encoding: str = "",
+    device: str = "auto",
+    report: Report | None = None,
+) -> np.ndarray:
+    """The plate with what the matte covers removed: a new array of the plate's shape and dtype.
+
+    plate: (T, H, W, 3) or (T, H, W); uint8 and uint16 are display-encoded, floats scene-linear unless `encoding` is
+    "display".  matte: (T, H, W), bool, uint8 or float 0..1; 1 = replace.  settings: a preset's name, or names and
+    values over one ({"preset": "draft", "method": "dip-vid", "comp_feather": 4}), or SolveSettings.  comp: with
+    SolveSettings, how the fill meets the plate.  Where the comp matte is 0 the result has the plate's exact bits.
+    InputError when shapes or settings do not fit.
+    """
+    report = report or Report()
+    solve_settings, comp_settings = _array_settings(settings, comp)
+    plate, matte = np.asarray(plate), np.asarray(matte)
+    if plate.ndim not in (3, 4) or matte.shape != plate.shape[:3] or not plate.size:
+        raise InputError(
+            f"The plate has the shape {plate.shape}, the matte {matte.shape}; expected (T, H, W, 3) and (T, H, W).",
+            "Give one matte for each frame, of the frame's size.",
+        )
+    source, mattes = ArraySource(plate, "Plate", encoding), ArraySource(matte, "Matte", "display")
+    clip = Loader(source, mattes, source.frames, solve_settings).load()
+    for code, text in clip.notes:
+        report.info(text) if code == "enlarged" else report.warning(code, text)
+    if clip.empty:
+        report.warning("empty-matte", "The matte is empty: the plate is copied.")
+        return plate.copy()
+    work = MemoryWork()
+    solve(clip, solve_settings, set(source.frames), devices.choose(device), work, report)
+    result = plate.copy()
+    for frame in source.frames:
+        picture = source.read(frame)
+        values = read_matte(mattes, frame, picture, clip.matte_channel, solve_settings.matte_invert)
+        done, _ = composite(picture, values, work.fill(frame), clip.region, clip.curve, solve_settings, comp_settings)
+        for channel, name in enumerate(done.rgb_names):
+            target = result[frame] if plate.ndim == 3 else result[frame][..., channel]
+            target[...] = done.planes[name]
+    return result
+
+
+def _array_settings(
+    settings: str | Mapping[str, Any] | SolveSettings, comp: CompSettings | None
+) -> tuple[SolveSettings, CompSettings]:
+    if isinstance(settings, SolveSettings):
+        return settings, comp or CompSettings()
+    asked = {"preset": settings} if isinstance(settings, str) else dict(settings)
+    base = preset(asked.pop("preset", "draft"))
+    own_solve, own_comp = split(asked)
+    return (
+        make(SolveSettings, {**base["solve"], **own_solve}),
+        comp or make(CompSettings, {**base["comp"], **own_comp}),
+    )

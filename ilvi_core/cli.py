@@ -1,0 +1,178 @@
+"""`ilvi ...`: the commands."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+import traceback
+from collections.abc import Sequence
+from pathlib import Path
+
+import ilvi_core
+from ilvi_core import commands
+from ilvi_core.host.errors import IlviError
+from ilvi_core.host.job import METHOD_NAMES, PRESET_NAMES
+
+PATTERNS = "a pattern (plate.%%04d.exr, plate.####.exr, plate.@@@@.exr), a folder, one file or a movie"
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run a command; the exit code: 0 done, 1 failed, 2 bad input, 3 try again elsewhere, 130 cancelled."""
+    parser = _parser()
+    options = parser.parse_args(arguments)
+    if not hasattr(options, "run"):
+        parser.print_help()
+        return 2
+    try:
+        return options.run(options) or 0
+    except IlviError as error:
+        print(f"ilvi: {error.message}", *([f"  {error.hint}"] if error.hint else []), sep="\n", file=sys.stderr)
+        return error.exit_code
+    except KeyboardInterrupt:
+        print("ilvi: Stopped.", file=sys.stderr)
+        return 130
+    except BrokenPipeError:
+        return 1
+    except Exception as error:
+        # A fault of ours: the traceback is for the report, the sentence for the person.
+        log = Path.cwd() / "ilvi-crash.log"
+        try:
+            log.write_text(traceback.format_exc(), encoding="utf-8")
+            where = f"  The details are in {log}; please send them with 'ilvi doctor'."
+        except OSError:
+            where = traceback.format_exc()
+        print(f"ilvi: Something failed inside ILVI: {type(error).__name__}: {error}", where, sep="\n", file=sys.stderr)
+        return 1
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="ilvi",
+        description="ILVI removes things from shots. It learns from that one clip; nothing else is ever looked at.",
+        epilog="'ilvi COMMAND --help' explains a command. Exit codes: 0 done, 1 failed, 2 bad input, "
+        "3 try again elsewhere, 130 cancelled.",
+    )
+    parser.add_argument("--version", action="version", version=f"ilvi {ilvi_core.__version__}")
+    sub = parser.add_subparsers(title="commands", metavar="COMMAND")
+    _demo(sub)
+    _render(sub)
+    _presets(sub)
+    _weights(sub)
+    _bench(sub)
+    doctor = sub.add_parser("doctor", help="versions, devices, weights, folders, and what is wrong with them")
+    doctor.set_defaults(run=commands.doctor)
+    return parser
+
+
+def _command(sub: argparse._SubParsersAction, name: str, help_text: str, more: str = "") -> argparse.ArgumentParser:
+    text = help_text[0].upper() + help_text[1:] + "."
+    return sub.add_parser(
+        name, help=help_text, description=f"{text} {more}".strip(), formatter_class=argparse.RawTextHelpFormatter
+    )
+
+
+def _demo(sub: argparse._SubParsersAction) -> None:
+    demo = _command(sub, "demo", "make a clip, inpaint it, and show how well that went")
+    demo.add_argument("output", nargs="?", default="ilvi-demo", metavar="FOLDER", help="where to (default: ilvi-demo)")
+    demo.add_argument("--method", choices=METHOD_NAMES, help="which method (default: the preset's)")
+    demo.add_argument("--seed", type=int, default=0, help="of the clip and of the training (default: 0)")
+    demo.add_argument("--updates", type=int, help="updates of each network (default: fitted to two minutes)")
+    _device(demo)
+    demo.set_defaults(run=commands.demo)
+
+
+def _render(sub: argparse._SubParsersAction) -> None:
+    render = _command(
+        sub,
+        "render",
+        "remove what a matte covers from a plate",
+        "Give either a JOB file or --plate, --matte and --output.\n\n"
+        "  ilvi render --plate plate.####.exr --matte roto.####.exr --output clean.####.exr\n"
+        "  ilvi render shot010.json",
+    )
+    render.add_argument("job", nargs="?", metavar="JOB", help="a job file, made with --save-job")
+    files = render.add_argument_group("pictures")
+    files.add_argument("--plate", metavar="P", help=f"the plate: {PATTERNS}")
+    files.add_argument("--matte", metavar="M", help="the matte, 1 = replace this pixel; in the same ways")
+    files.add_argument("--output", metavar="O", help="the result; in the same ways (.mp4 or .mov for a movie)")
+    files.add_argument("--frames", metavar="A-B[xS]", help="the range; xS writes every S-th frame, all are trained on")
+    files.add_argument("--plate-layer", default="", metavar="L", help="the plate's layer, part or view")
+    files.add_argument("--matte-layer", default="", metavar="L", help="the matte's layer, part or view")
+    _matte(render)
+    solve = render.add_argument_group("solving")
+    solve.add_argument("--method", choices=METHOD_NAMES, help="which method (default: the preset's)")
+    solve.add_argument(
+        "--preset", choices=PRESET_NAMES, help="draft (default), production or paper; see 'ilvi presets'"
+    )
+    solve.add_argument("--size", metavar="WxH", help="the network's working size; the output keeps the plate's")
+    solve.add_argument("--seed", metavar="N", help="of noise, initialisation and batch order")
+    solve.add_argument(
+        "--set", action="append", default=[], metavar="K=V", help="any other setting; 'ilvi presets' lists them"
+    )
+    run = render.add_argument_group("running")
+    _device(run)
+    run.add_argument("--resume", action="store_true", help="go on from the checkpoint beside the output")
+    run.add_argument("--save-job", metavar="FILE", help="write the job file and do nothing else")
+    run.add_argument("--quiet", action="store_true", help="print warnings and errors only")
+    render.set_defaults(run=commands.render)
+
+
+def _matte(render: argparse.ArgumentParser) -> None:
+    matte = render.add_argument_group("matte")
+    matte.add_argument(
+        "--matte-channel",
+        metavar="C",
+        help="auto (alpha unless it is constant 1, else luminance), luminance,\nalpha, R, G, B or any channel's name",
+    )
+    matte.add_argument("--matte-invert", action="store_true", help="the matte is 1 where the plate is to be kept")
+    matte.add_argument("--matte-threshold", metavar="T", help="a pixel whose matte is above T (0..1) is solved for")
+    matte.add_argument("--solve-dilate", metavar="PX", help="grow the hole that is solved for")
+    matte.add_argument("--comp-dilate", metavar="PX", help="grow the matte that the result is composited with")
+    matte.add_argument("--comp-feather", metavar="PX", help="soften its edge outwards; it never leaves the hole")
+
+
+def _device(parser: argparse._ActionsContainer) -> None:
+    parser.add_argument("--device", default=None, metavar="D", help="auto (default), cpu, cuda, cuda:1 or mps")
+
+
+def _presets(sub: argparse._SubParsersAction) -> None:
+    presets = _command(sub, "presets", "print the presets and every setting")
+    presets.add_argument("name", nargs="?", choices=PRESET_NAMES, help="one of them, with all its values")
+    presets.set_defaults(run=commands.presets)
+
+
+def _weights(sub: argparse._SubParsersAction) -> None:
+    weights = _command(
+        sub,
+        "weights",
+        "list, import or download the weight files that ILVI can use",
+        "None is needed: without VGG16 the perceptual loss is off, without RAFT the flow is OpenCV's DIS.",
+    )
+    actions = weights.add_subparsers(title="actions", metavar="ACTION", required=True)
+    actions.add_parser("list", help="what is there").set_defaults(run=commands.weights_list)
+    bring = actions.add_parser("import", help="copy a weight file in, checked")
+    bring.add_argument("file", help="a .pth or .safetensors file of VGG16 or RAFT as torchvision has them")
+    bring.add_argument("--kind", default="", choices=("", "vgg16", "raft_large", "raft_small"), help="what it is")
+    bring.set_defaults(run=commands.weights_import)
+    fetch = actions.add_parser("download", help="the only command that uses the network")
+    fetch.add_argument("kind", choices=("vgg16", "raft_large", "raft_small"))
+    fetch.set_defaults(run=commands.weights_download)
+
+
+def _bench(sub: argparse._SubParsersAction) -> None:
+    bench = _command(sub, "bench", "measure updates per second, seconds per phase and peak memory on this machine")
+    bench.add_argument("--size", default="384x192", metavar="WxH", help="working size (default: 384x192)")
+    bench.add_argument("--window", type=int, default=24, metavar="N", help="frames (default: 24)")
+    bench.add_argument("--method", action="append", choices=METHOD_NAMES, help="repeatable (default: dip-vid-flow)")
+    bench.add_argument("--precision", choices=("auto", "float32", "bfloat16"), default="auto")
+    bench.add_argument("--updates", type=int, default=20, metavar="N", help="timed updates (default: 20)")
+    bench.add_argument(
+        "--random-vgg", action="store_true", help="time L_p too, with random VGG16 weights where there are no real ones"
+    )
+    bench.add_argument("--json", action="store_true", help="print JSON instead of a table")
+    _device(bench)
+    bench.set_defaults(run=commands.bench)
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())

@@ -1,0 +1,188 @@
+"""What each command does; engine modules are imported when one runs, so that `--help` is quick."""
+
+from __future__ import annotations
+
+import argparse
+import dataclasses
+import json
+import sys
+from typing import Any
+
+from ilvi_core.host.errors import InputError
+from ilvi_core.host.job import (
+    PRESET_NAMES,
+    CompSettings,
+    FrameRange,
+    ImageSequence,
+    Job,
+    RunOptions,
+    SolveSettings,
+)
+
+
+def render(options: argparse.Namespace) -> int:
+    """`ilvi render`."""
+    job = _job(options)
+    if options.save_job:
+        job.save(options.save_job)
+        print(options.save_job)
+        return 0
+    from ilvi_core.console import ConsoleReport
+    from ilvi_core.pipeline import render as run
+
+    report = ConsoleReport(quiet=options.quiet)
+    with report.stopping_on_signals():
+        result = run(job, report)
+    if not options.quiet:
+        first, last = next(iter(result.frames.values())), list(result.frames.values())[-1]
+        print(f"{first}" if first == last else f"{first} ... {last} ({len(result.frames)} frames)")
+    return 0
+
+
+def _job(options: argparse.Namespace) -> Job:
+    """The job asked for: from a file, with what the command line adds, or from the command line alone."""
+    solve, comp = _asked(options)
+    if options.job:
+        job = Job.load(options.job)
+        if options.plate:
+            job = dataclasses.replace(job, plate=ImageSequence(options.plate, options.plate_layer))
+        if options.matte:
+            job = dataclasses.replace(job, matte=ImageSequence(options.matte, options.matte_layer))
+        changes: dict[str, Any] = {"solve": {**job.solve, **solve}, "comp": {**job.comp, **comp}}
+        if options.output:
+            changes["output"] = options.output
+        if options.preset:
+            changes["preset"] = options.preset
+        if options.frames:
+            changes["frames"] = FrameRange.parse(options.frames)
+        run = dataclasses.replace(job.run, resume=options.resume or job.run.resume)
+        if options.device:
+            run = dataclasses.replace(run, device=options.device)
+        return dataclasses.replace(job, run=run, **changes)
+    for name in ("plate", "matte", "output"):
+        if not getattr(options, name):
+            raise InputError(f"--{name} is missing.", "Give --plate, --matte and --output, or a job file.")
+    return Job(
+        plate=ImageSequence(options.plate, options.plate_layer),
+        matte=ImageSequence(options.matte, options.matte_layer),
+        output=options.output,
+        frames=FrameRange.parse(options.frames) if options.frames else None,
+        preset=options.preset or "draft",
+        solve=solve,
+        comp=comp,
+        run=RunOptions(device=options.device or "auto", resume=options.resume),
+    )
+
+
+def _asked(options: argparse.Namespace) -> tuple[dict[str, Any], dict[str, Any]]:
+    """The settings named on the command line, each brought to its type."""
+    from ilvi_core.settings import parse_set, split
+
+    values: dict[str, Any] = parse_set(options.set)
+    for name in ("method", "size", "seed", "matte_channel", "matte_threshold", "solve_dilate"):
+        if getattr(options, name) is not None:
+            values[name] = getattr(options, name)
+    for name in ("comp_dilate", "comp_feather"):
+        if getattr(options, name) is not None:
+            values[name] = getattr(options, name)
+    if options.matte_invert:
+        values["matte_invert"] = True
+    solve, comp = split(values)
+    typed_solve, typed_comp = SolveSettings(**solve), CompSettings(**comp)
+    return (
+        {name: getattr(typed_solve, name) for name in solve},
+        {name: getattr(typed_comp, name) for name in comp},
+    )
+
+
+def demo(options: argparse.Namespace) -> int:
+    """`ilvi demo`."""
+    from ilvi_core.console import ConsoleReport
+    from ilvi_core.showcase import run_demo
+
+    report = ConsoleReport()
+    with report.stopping_on_signals():
+        print(run_demo(options.output, report, options.method, options.seed, options.updates, options.device or "auto"))
+    return 0
+
+
+def presets(options: argparse.Namespace) -> int:
+    """`ilvi presets`: what each changes, or one of them whole, with the meaning of every setting."""
+    from ilvi_core.settings import describe, preset
+
+    if options.name:
+        print(describe(options.name))
+        return 0
+    for name in PRESET_NAMES:
+        record = preset(name)
+        print(f"{name}: {record['about'].strip()}")
+        for key, value in {**record["solve"], **record["comp"]}.items():
+            print(f"    {key} = {value}")
+        print()
+    print("Everything a preset does not name has the paper's value; 'ilvi presets paper' prints them all.")
+    return 0
+
+
+def weights_list(options: argparse.Namespace) -> int:
+    """`ilvi weights list`."""
+    from ilvi_core import weights
+
+    print(f"Folder: {weights.weights_folder()}")
+    for file in weights.list_weights():
+        state = f"damaged: {file.damage}" if file.damage else "known" if file.known else "unknown to us"
+        print(f"  {file.kind:11} {file.file_name}  {file.size / 2**20:.0f} MiB  sha256 {file.sha256[:16]}  {state}")
+    for kind in ("vgg16", "raft_large", "raft_small"):
+        sentence = weights.missing_sentence(kind)
+        if sentence:
+            print(f"  {kind:11} {sentence}")
+    return 0
+
+
+def weights_import(options: argparse.Namespace) -> int:
+    """`ilvi weights import FILE`."""
+    from ilvi_core import weights
+
+    file = weights.import_file(options.file, options.kind)
+    print(f"Imported {file.kind} as {file.path}" + ("" if file.known else " (not one of the files known by hash)"))
+    return 0
+
+
+def weights_download(options: argparse.Namespace) -> int:
+    """`ilvi weights download KIND`."""
+    from ilvi_core import weights
+
+    print(f"Downloaded {weights.download(options.kind).path}")
+    return 0
+
+
+def bench(options: argparse.Namespace) -> int:
+    """`ilvi bench`."""
+    from ilvi_core.bench import measure, table
+
+    results = [
+        measure(
+            method,
+            options.size,
+            options.window,
+            options.precision,
+            options.updates,
+            options.device or "auto",
+            options.random_vgg,
+        )
+        for method in options.method or ["dip-vid-flow"]
+    ]
+    print(json.dumps(results, indent=2) if options.json else table(results))
+    return 0
+
+
+def doctor(options: argparse.Namespace) -> int:
+    """`ilvi doctor`: 0 when nothing is wrong, 1 when something is."""
+    from ilvi_core.doctor import examine
+
+    lines, problems = examine()
+    print("\n".join(lines))
+    for problem, remedy in problems:
+        print(f"Problem: {problem}\n  {remedy}")
+    print("Nothing is wrong." if not problems else f"{len(problems)} to look at.")
+    sys.stdout.flush()
+    return 1 if problems else 0

@@ -1,0 +1,58 @@
+"""Fill + plate -> result. Where the comp matte is 0 the plate is kept bit for bit."""
+
+from __future__ import annotations
+
+import cv2
+import numpy as np
+
+from ilvi_core.clip import shrink
+from ilvi_core.color import Curve
+from ilvi_core.host.job import CompSettings, SolveSettings
+from ilvi_core.images import Box, Picture
+from ilvi_core.matte import comp_matte_of, hole_of, place
+from ilvi_core.smooth import smooth_fill
+
+EDGE_BLUR = 2.0  # working px; the colour step at the edge is averaged so that single grains do not streak inwards
+
+
+def composite(
+    picture: Picture,
+    matte: np.ndarray,
+    fill: np.ndarray,
+    region: Box,
+    curve: Curve,
+    solve: SolveSettings,
+    comp: CompSettings,
+) -> tuple[Picture, int]:
+    """One result frame, and how many pixels of the comp matte had to be cut to stay in the hole.
+
+    picture: the plate's frame.  matte: (H, W) 0..1 over its data window.  fill: (h, w, 3) float32 in the network's
+    0..1, what was generated for `region`.
+    """
+    hole = hole_of(matte, solve)
+    soft, cut = comp_matte_of(matte, hole, comp, solve.matte_threshold)
+    if comp.match_edge:
+        small, known = shrink(picture, hole, region, (fill.shape[1], fill.shape[0]), curve)
+        fill = match_edge(fill, small, known)
+    large = curve.decode(np.clip(enlarge(fill, region.width, region.height), 0, 1))
+    return picture.replaced(place(large, region, picture.data_window), soft), cut
+
+
+def match_edge(fill: np.ndarray, plate: np.ndarray, known: np.ndarray) -> np.ndarray:
+    """The fill with the colour step at the hole's edge spread over it: a membrane of (plate - fill) is added.
+
+    fill, plate: (h, w, 3) in 0..1.  known: (h, w) bool.
+    """
+    if known.all() or not known.any():
+        return fill
+    weight = known.astype(np.float32)
+    step = cv2.GaussianBlur((plate - fill) * weight[..., None], (0, 0), EDGE_BLUR)
+    step /= np.maximum(cv2.GaussianBlur(weight, (0, 0), EDGE_BLUR), 1e-3)[..., None]
+    return fill + smooth_fill(step, known)
+
+
+def enlarge(fill: np.ndarray, width: int, height: int) -> np.ndarray:
+    """(h, w, 3) at the region's size; as it is where that is its own size."""
+    if fill.shape[1::-1] == (width, height):
+        return fill
+    return cv2.resize(fill, (width, height), interpolation=cv2.INTER_CUBIC)

@@ -1,0 +1,75 @@
+"""Which device and which number format a job runs on."""
+
+from __future__ import annotations
+
+import functools
+
+import torch
+
+from ilvi_core.host.errors import InputError
+
+
+def choose(name: str) -> str:
+    """The torch device for auto, cpu, cuda, cuda:N or mps. InputError names what there is instead."""
+    there = available()
+    if name == "auto":
+        return there[-1] if there[-1] == "mps" else ("cuda:0" if "cuda:0" in there else "cpu")
+    wanted = "cuda:0" if name == "cuda" else name
+    if wanted not in there:
+        raise InputError(
+            f"Device {name} is not available; this machine has {', '.join(there)}.",
+            "Use --device auto, or see 'ilvi doctor' for what is wrong with the driver.",
+        )
+    return wanted
+
+
+def available() -> list[str]:
+    """cpu, then every CUDA device, then mps."""
+    cuda = [f"cuda:{n}" for n in range(torch.cuda.device_count())] if torch.cuda.is_available() else []
+    return ["cpu", *cuda, *(["mps"] if torch.backends.mps.is_available() else [])]
+
+
+def describe(device: str) -> str:
+    """The device in words, for the log and the result's record."""
+    if device.startswith("cuda"):
+        properties = torch.cuda.get_device_properties(device)
+        return f"{device} ({properties.name}, {properties.total_memory / 2**30:.0f} GiB)"
+    return f"{device} ({torch.get_num_threads()} threads)" if device == "cpu" else device
+
+
+def number_format(precision: str, device: str) -> torch.dtype:
+    """float32 or bfloat16 for the convolutions. 'auto': bfloat16 where the device multiplies it faster."""
+    if precision == "float32":
+        return torch.float32
+    if precision == "bfloat16":
+        return torch.bfloat16
+    if device.startswith("cuda"):
+        return torch.bfloat16 if torch.cuda.is_bf16_supported(including_emulation=False) else torch.float32
+    return torch.bfloat16 if device == "cpu" and cpu_has_bfloat16() else torch.float32
+
+
+@functools.cache
+def cpu_has_bfloat16() -> bool:
+    """Whether this CPU multiplies bfloat16 in hardware (AVX512-BF16 or AMX); emulated, it is slower than float32."""
+    probe = getattr(torch.cpu, "_is_avx512_bf16_supported", None)
+    return bool(probe and probe())
+
+
+def set_exact(precision: torch.dtype) -> None:
+    """On CUDA, float32 means float32: without this cuDNN would round convolutions to TF32."""
+    torch.backends.cudnn.allow_tf32 = precision != torch.float32
+    torch.backends.cuda.matmul.allow_tf32 = precision != torch.float32
+    torch.backends.cudnn.benchmark = True
+
+
+def peak_memory(device: str) -> int:
+    """Bytes: the most that the device's allocator (or, on the CPU, this process) has held so far."""
+    if device.startswith("cuda"):
+        return int(torch.cuda.max_memory_allocated(device))
+    try:
+        import resource
+        import sys
+    except ImportError:  # Windows
+        return 0
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    return peak if sys.platform == "darwin" else peak * 1024

@@ -1,0 +1,223 @@
+"""From a clip to its fills: the windows, their flow, their training."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Collection, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from typing import Any
+
+import torch
+
+from ilvi_core import device as devices
+from ilvi_core import flow, methods, weights, window
+from ilvi_core.clip import Clip, windows
+from ilvi_core.host.errors import Cancelled, DeviceError
+from ilvi_core.host.job import SolveSettings
+from ilvi_core.methods import Method
+from ilvi_core.report import Report
+from ilvi_core.train import Hooks, Trainer, fill_frame
+from ilvi_core.window import Window
+from ilvi_core.work import FolderWork, MemoryWork
+
+TRIAL_UPDATES = 3  # on a throw-away network, to say beforehand how long it takes; the first one is slower
+
+
+@dataclass
+class Solved:
+    """What was done, for the result's record."""
+
+    device: str
+    precision: str
+    flow: str = ""
+    perceptual: str = ""
+    updates: list[int] = field(default_factory=list)  # of each window
+    recoveries: int = 0
+    seconds: dict[str, float] = field(default_factory=dict)  # by phase
+    warnings: list[tuple[str, str]] = field(default_factory=list)
+
+    @contextmanager
+    def timed(self, phase: str) -> Iterator[None]:
+        """Add the time this takes to the phase's."""
+        began = time.monotonic()
+        try:
+            yield
+        finally:
+            self.seconds[phase] = self.seconds.get(phase, 0.0) + time.monotonic() - began
+
+
+def solve(
+    clip: Clip,
+    settings: SolveSettings,
+    wanted: Collection[int],
+    device: str,
+    work: FolderWork | MemoryWork,
+    report: Report,
+    save_every: float = 60.0,
+) -> Solved:
+    """Train every window of the clip and put the fills of the `wanted` frames into `work`.
+
+    Cancelled with a checkpoint when the report says stop; DeviceError when the device runs out of memory.
+    """
+    solver = Solver(clip, settings, device, work, report, save_every)
+    runs = solver.windows()
+    try:
+        for number in range(work.windows_done(), len(runs)):
+            solver.solve_window(number, runs[number], wanted)
+    except (torch.OutOfMemoryError, MemoryError) as error:
+        raise DeviceError(
+            f"The device {device} ran out of memory at the working size {clip.size[0]}x{clip.size[1]}.",
+            "Use a smaller --size, fewer frames (--set window=40), or --device cpu.",
+        ) from error
+    return solver.solved
+
+
+class Solver:
+    """The parts that all windows of one clip share."""
+
+    def __init__(
+        self,
+        clip: Clip,
+        settings: SolveSettings,
+        device: str,
+        work: FolderWork | MemoryWork,
+        report: Report,
+        save_every: float,
+    ) -> None:
+        self.clip, self.settings, self.device, self.work, self.report = clip, settings, device, work, report
+        self.method: Method = methods.METHODS[settings.method]
+        self.precision = devices.number_format(settings.precision, device)
+        devices.set_exact(self.precision)
+        self.solved = Solved(devices.describe(device), str(self.precision).removeprefix("torch."))
+        self._save_every = save_every
+        self._estimate: flow.Estimator | None = None
+        self._vgg: Any = None
+        self._estimated = False
+        if self.method.flow:
+            self._estimate, self.solved.flow, said = flow.estimator(settings.flow, device)
+            if said:
+                self._warn("no-weights", said)
+        if methods.PERCEPTUAL in self.method.terms and settings.perceptual_weight > 0:
+            self._load_vgg()
+
+    def _load_vgg(self) -> None:
+        file = weights.find("vgg16")
+        if file is None:
+            self.solved.perceptual = weights.missing_sentence("vgg16")
+            self.report.info(self.solved.perceptual)
+            return
+        from ilvi_core.perceptual import load_vgg
+
+        self._vgg = load_vgg(file, self.device, self.settings.perceptual_layers)
+        self.solved.perceptual = f"{file.file_name} (sha256 {file.sha256})"
+
+    def _warn(self, code: str, text: str) -> None:
+        self.solved.warnings.append((code, text))
+        self.report.warning(code, text)
+
+    def windows(self) -> list[range]:
+        """Each network's frames, as indices into the clip; says so where a batch or an interval does not fit."""
+        length = 1 if self.method.single_frame else self.settings.window
+        runs = windows(len(self.clip.frames), length)
+        shortest = min(len(run) for run in runs)
+        if not self.method.single_frame:
+            if shortest < self.settings.batch:
+                self._warn(
+                    "few-frames",
+                    f"A window has {shortest} frame{'s' * (shortest > 1)}, fewer than a batch of "
+                    f"{self.settings.batch}: the batch is {shortest}.",
+                )
+            size = min(self.settings.batch, shortest)
+            dropped = [t for t in self.settings.intervals if t > 1 and (size - 1) * t >= shortest]
+            if self.method.flow and dropped:
+                self.report.info(
+                    f"No batch of {size} frames at interval {' or '.join(map(str, dropped))} fits {shortest} frames; "
+                    f"the other intervals are used."
+                )
+        return runs
+
+    def solve_window(self, number: int, run: range, wanted: Collection[int]) -> None:
+        """Flow, features, training and fills of one window."""
+        data = self.prepare(run)
+        trainer = Trainer(self.method, self.settings, data, self.precision, self._vgg)
+        self.work.restore(number, trainer)
+        self._say_how_long(number, run, data)
+        hooks = Hooks(
+            progress=lambda done, total, loss, left: self._progress(number, done, total, loss, left),
+            log=lambda record: self.work.log({"window": number, **record}),
+            warning=self._warn,
+            stop=self.report.stop,
+            save=lambda t: self.work.save(number, t),
+            save_every=self._save_every,
+        )
+        with self.solved.timed("train"):
+            trainer.run(hooks)
+        self.solved.updates.append(trainer.state.update)
+        self.solved.recoveries += trainer.state.recoveries
+        with self.solved.timed("fill"):
+            for index, frame in enumerate(data.frames):
+                if frame in wanted:
+                    fill = fill_frame(trainer.network, data, index, trainer.schedule.size, trainer.autocast)
+                    self.work.put_fill(frame, fill.permute(1, 2, 0).cpu().numpy())
+        self.work.finish_window(number, trainer)
+
+    def prepare(self, run: range) -> Window:
+        """The window's data on the device, with flow and features where the method uses them."""
+        part = slice(run.start, run.stop)
+        plate, known = self.clip.plate[part], self.clip.known[part]
+        with self.solved.timed("prepare"):
+            data = window.build(self.clip.frames[part], plate, known, self.settings, self.device)
+        if self._estimate is not None and len(run) > 1:
+            with self.solved.timed("flow"):
+                filled = data.plate.permute(0, 2, 3, 1).cpu().numpy()
+                pictures = filled if self.settings.flow_input == "filled" else plate
+                window.add_flows(data, pictures, known, self.settings, self._estimate, self._flow_tick)
+        if self._vgg is not None:
+            with self.solved.timed("features"), torch.no_grad():
+                features = [self._vgg(data.plate[i : i + 1]) for i in range(len(run))]
+                for layer in self.settings.perceptual_layers:
+                    stacked = torch.cat([f[layer] for f in features])
+                    # a clip's features are large; half of float32 is enough where the rest is bfloat16 too
+                    data.features[layer] = stacked if self.precision == torch.float32 else stacked.bfloat16()
+        return data
+
+    def _flow_tick(self, done: int, total: int) -> None:
+        if self.report.stop():
+            raise Cancelled("Stopped.", "Nothing was learned yet.")
+        self.report.progress("flow", done, total)
+
+    def _progress(self, number: int, done: int, total: int, loss: float, left: float) -> None:
+        if self.method.single_frame:
+            frames = len(self.clip.frames)
+            left += left / max(total - done, 1) * total * (frames - number - 1) if done < total else 0.0
+            done, total = number * total + done, frames * total
+        self.report.progress("train", done, total, loss, left)
+
+    def _say_how_long(self, number: int, run: range, data: Window) -> None:
+        """Before the first network is trained: an estimate, from a few updates of a network that is thrown away."""
+        if self._estimated:
+            return
+        self._estimated = True
+        trial = Trainer(self.method, self.settings, data, self.precision, self._vgg)
+        updates = trial.schedule.total
+        count = len(self.windows_left(number, run))
+        took = trial.time_updates(TRIAL_UPDATES)
+        self.report.info(
+            f"Training {count} network{'s' * (count > 1)}, {updates} updates each, at {self.clip.size[0]}x"
+            f"{self.clip.size[1]} on {self.solved.device} in {self.solved.precision}: about "
+            f"{duration(took * updates * count)} ({took:.3g} s an update)."
+        )
+
+    def windows_left(self, number: int, run: range) -> range:
+        """The numbers of the windows from `number` on."""
+        length = 1 if self.method.single_frame else self.settings.window
+        return range(number, len(windows(len(self.clip.frames), length)))
+
+
+def duration(seconds: float) -> str:
+    """'40 s', '3 min', '2 h 10 min'."""
+    if seconds < 90:
+        return f"{max(round(seconds), 1)} s"
+    minutes = round(seconds / 60)
+    return f"{minutes} min" if minutes < 90 else f"{minutes // 60} h {minutes % 60} min"
