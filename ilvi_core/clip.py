@@ -97,6 +97,12 @@ class Loader:
             plate[n], known[n] = shrink(picture, hole, region, size, curve)
             tick(len(self._frames) + n + 1, total)
         self._kept.clear()
+        if not known.any():
+            raise InputError(
+                f"At the working size {size[0]}x{size[1]} no pixel round the hole is free of it; nothing is left to "
+                f"learn from.",
+                "Raise --size or --set context, or lower --solve-dilate.",
+            )
         notes = self._notes(survey, region, size)
         return Clip(self._frames, plate, known, region, curve, tuple(survey.coverage), self.matte_channel, notes)
 
@@ -114,8 +120,8 @@ class Loader:
                     )
 
     def _find_channel(self) -> str:
-        for frame in self._frames:
-            picture = self._matte.read(matte_frame(self._matte, frame))
+        for frame in dict.fromkeys(matte_frame(self._matte, f) for f in self._frames):
+            picture = self._matte.read(frame)
             if picture.alpha() is None:
                 return "luminance"
             if alpha_is_the_matte(picture):
@@ -210,7 +216,11 @@ def read_matte(matte: Source, frame: int, plate: Picture, channel: str, invert: 
     # the two display windows are the same frame of film, wherever each file puts its origin
     at = picture.data_window
     at = Box(at.x - theirs.x + ours.x, at.y - theirs.y + ours.y, at.width, at.height)
-    return place(values, at, plate.data_window, 1.0 if invert else 0.0)
+    if invert:
+        # what the file leaves out of the frame is 0 there, inverted 1; the plate's overscan nobody drew on is kept
+        frame_of_film = union(ours, at)
+        values, at = place(values, at, frame_of_film, 1.0), frame_of_film
+    return place(values, at, plate.data_window)
 
 
 def shrink(
@@ -234,13 +244,15 @@ def working_region(canvas: Box, hole: Box, settings: SolveSettings) -> tuple[Box
     """The plate pixels that are learned, and the working size (width, height) for them.
 
     The paper resizes and crops; here the crop has the working size's aspect and always holds the whole hole. Where no
-    such crop fits the canvas the whole side is taken and the two scales differ a little. Never enlarges.
+    such crop fits the canvas the whole side is taken and the two scales differ. Never enlarges.
     """
     aspect = settings.size[0] / settings.size[1]
     if settings.region == "hole":
-        width = max(hole.width * (1 + 2 * settings.context), settings.size[0])
-        height = max(hole.height * (1 + 2 * settings.context), settings.size[1])
-        width, height = max(width, height * aspect), max(height, width / aspect)
+        # the least that is wanted, then the rest that the aspect asks for, as far as the canvas goes
+        least_width = min(max(hole.width * (1 + 2 * settings.context), settings.size[0]), canvas.width)
+        least_height = min(max(hole.height * (1 + 2 * settings.context), settings.size[1]), canvas.height)
+        width = max(least_width, min(least_height * aspect, canvas.width))
+        height = max(least_height, min(width / aspect, canvas.height))
     else:
         width = min(canvas.width, canvas.height * aspect)
         height = width / aspect
@@ -269,6 +281,8 @@ def union(a: Box, b: Box) -> Box:
     """The smallest box that holds both; an empty one counts for nothing."""
     if a.width == 0 or a.height == 0:
         return b
+    if b.width == 0 or b.height == 0:
+        return a
     x, y = min(a.x, b.x), min(a.y, b.y)
     return Box(x, y, max(a.x + a.width, b.x + b.width) - x, max(a.y + a.height, b.y + b.height) - y)
 

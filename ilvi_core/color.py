@@ -34,10 +34,11 @@ class Curve:
         return cls("linear", float(low), float(high))
 
     def encode(self, rgb: np.ndarray) -> np.ndarray:
-        """Plate values to 0..1, float32, any shape. Non-finite values give 0; others are clipped to low..high."""
+        """Plate values to 0..1, float32, any shape. Non-finite values count as 0; others are clipped to low..high."""
+        with np.errstate(invalid="ignore"):  # a signalling NaN in the plate
+            values = np.nan_to_num(np.asarray(rgb, np.float64), nan=0.0, posinf=0.0, neginf=0.0)
         if self.encoding == "display":
-            return np.clip(np.nan_to_num(rgb, nan=0.0, posinf=1.0, neginf=0.0), 0, 1).astype(np.float32)
-        values = np.nan_to_num(np.asarray(rgb, np.float64), nan=0.0, posinf=0.0, neginf=0.0)
+            return np.clip(values, 0, 1).astype(np.float32)
         bottom, top = _log(np.array([self.low, self.high]))
         return np.clip((_log(values) - bottom) / (top - bottom), 0, 1).astype(np.float32)
 

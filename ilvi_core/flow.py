@@ -51,7 +51,7 @@ def dis_flow(a: np.ndarray, b: np.ndarray) -> np.ndarray:
     dis = cv2.DISOpticalFlow.create(cv2.DISOPTICAL_FLOW_PRESET_MEDIUM)
     dis.setFinestScale(0 if max(height, width) <= 512 else 1)
     grey = [cv2.cvtColor(np.round(np.clip(p, 0, 1) * 255).astype(np.uint8), cv2.COLOR_RGB2GRAY) for p in (a, b)]
-    return dis.calc(grey[0], grey[1], None)
+    return dis.calc(grey[0], grey[1], np.zeros((height, width, 2), np.float32))
 
 
 def sample(values: np.ndarray, flow: np.ndarray, outside: float = 0.0) -> np.ndarray:

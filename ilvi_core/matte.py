@@ -9,7 +9,7 @@ from ilvi_core.host.errors import InputError
 from ilvi_core.host.job import CompSettings, SolveSettings
 from ilvi_core.images import Box, Picture
 
-_LUMINANCE = np.array([0.2126, 0.7152, 0.0722], np.float32)
+_LUMINANCE = (0.2126, 0.7152, 0.0722)
 
 
 def alpha_is_the_matte(picture: Picture) -> bool:
@@ -19,9 +19,15 @@ def alpha_is_the_matte(picture: Picture) -> bool:
 
 
 def matte_values(picture: Picture, channel: str, invert: bool) -> np.ndarray:
-    """(H, W) float32 in 0..1 over the picture's data window; 1 = replace this pixel. Non-finite values give 0."""
+    """(H, W) float32 in 0..1 over the picture's data window; 1 = replace this pixel.
+
+    NaN counts as 0, -Inf too, Inf as 1.
+    """
     if channel == "luminance":
-        values = picture.rgb() @ _LUMINANCE
+        # in double precision, so that white is exactly 1: inverted it must be exactly 0
+        with np.errstate(invalid="ignore"):  # Inf - Inf
+            rgb = picture.rgb().astype(np.float64)
+            values = sum(part * rgb[..., i] for i, part in enumerate(_LUMINANCE))
     elif channel == "alpha":
         alpha = picture.alpha()
         if alpha is None:
@@ -54,6 +60,12 @@ def grow(mask: np.ndarray, pixels: float) -> np.ndarray:
     return distance_to(mask) <= pixels
 
 
+def _disk(radius: int) -> np.ndarray:
+    """The kernel that dilates a picture as `grow` does a mask; OpenCV's ellipse reaches beyond its radius."""
+    x = np.arange(-radius, radius + 1)
+    return (x[:, None] ** 2 + x**2 <= radius**2).astype(np.uint8)
+
+
 def distance_to(mask: np.ndarray) -> np.ndarray:
     """(H, W) float32: px from each pixel to the nearest one of `mask`, 0 inside it; infinite when it is empty."""
     if not mask.any():
@@ -74,8 +86,7 @@ def comp_matte_of(matte: np.ndarray, hole: np.ndarray, comp: CompSettings, thres
     """
     soft = matte
     if comp.comp_dilate:
-        side = 2 * comp.comp_dilate + 1
-        soft = cv2.dilate(soft, cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (side, side)))
+        soft = cv2.dilate(soft, _disk(comp.comp_dilate))
     if comp.comp_feather:
         ramp = 1 - distance_to(soft > 0.5) / (comp.comp_feather + 1)
         soft = np.maximum(soft, np.clip(ramp, 0, 1).astype(np.float32))

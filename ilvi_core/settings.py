@@ -10,13 +10,15 @@ from typing import Any
 
 import yaml
 
-from ilvi_core.host.checks import make
+from ilvi_core.host.checks import check_names, make
 from ilvi_core.host.errors import InputError
-from ilvi_core.host.job import CompSettings, Job, SolveSettings
+from ilvi_core.host.job import PRESET_NAMES, CompSettings, Job, SolveSettings
 
 
 def preset(name: str) -> dict[str, Any]:
-    """The preset's YAML: about (text), solve and comp (names and values)."""
+    """The preset's YAML: about (text), solve and comp (names and values). InputError where there is none."""
+    if name not in PRESET_NAMES:
+        raise InputError(f"There is no preset '{name}'.", f"There are {', '.join(PRESET_NAMES)}.")
     text = files("ilvi_core").joinpath("presets", f"{name}.yaml").read_text(encoding="utf-8")
     return yaml.safe_load(text)
 
@@ -29,12 +31,8 @@ def resolve(job: Job) -> tuple[SolveSettings, CompSettings]:
 
 def split(values: dict[str, Any]) -> tuple[dict[str, Any], dict[str, Any]]:
     """`--set key=value` pairs sorted into those of SolveSettings and those of CompSettings."""
-    comp_names = {f.name for f in dataclasses.fields(CompSettings)}
-    solve_names = {f.name for f in dataclasses.fields(SolveSettings)}
-    for key in values:
-        if key not in comp_names | solve_names:
-            # raised through `make` so that the nearest name is suggested
-            make(SolveSettings if key not in comp_names else CompSettings, {key: values[key]})
+    solve_names, comp_names = ([f.name for f in dataclasses.fields(kind)] for kind in (SolveSettings, CompSettings))
+    check_names(values, solve_names + comp_names)
     return (
         {k: v for k, v in values.items() if k in solve_names},
         {k: v for k, v in values.items() if k in comp_names},

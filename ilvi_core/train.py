@@ -131,7 +131,7 @@ class Trainer:
         loss = weighted_sum(terms, self.objective.weights)
         self._measure(terms, loss)
         if self.method.single_frame and self._is_kept(state.update):
-            self._keep_if_best(float(terms[methods.RECONSTRUCTION]))
+            self._keep_if_best(float(terms[methods.RECONSTRUCTION].detach()))
         loss.backward()
         self.optimizer.step()
         state.update += 1
@@ -223,7 +223,7 @@ class Trainer:
         with torch.autocast(self.device.type, self.autocast, enabled=self.autocast is not None):
             picture, _ = generate(self.network, self.window.noise.index_select(0, frames))
         terms = self.objective.terms(self.schedule.batches[0], frames, self.window.crop(picture), None)
-        self._keep_if_best(float(terms[methods.RECONSTRUCTION]))
+        self._keep_if_best(float(terms[methods.RECONSTRUCTION].detach()))
         if self._best is not None:
             self.network.load_state_dict(self._best)
 
@@ -238,11 +238,15 @@ class Trainer:
 
     def _restore(self, state: Snapshot) -> None:
         self.network.load_state_dict({k[8:]: v for k, v in state.items() if k.startswith("network.")})
+        parameters = list(self.network.parameters())
         moments: dict[int, dict[str, Tensor]] = {}
         for key, value in state.items():
             if key.startswith("adam."):
                 _, number, name = key.split(".")
-                moments.setdefault(int(number), {})[name] = value.clone()
+                like = parameters[int(number)]
+                # the fused step walks moments and weights side by side in memory: they must be laid out alike
+                same = torch.empty_like(like).copy_(value) if value.shape == like.shape else value.clone()
+                moments.setdefault(int(number), {})[name] = same
         optimizer = self.optimizer.state_dict()
         optimizer["state"] = moments
         self.optimizer.load_state_dict(optimizer)

@@ -5,7 +5,9 @@ from __future__ import annotations
 import dataclasses
 import difflib
 import math
+import os
 import re
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 from ilvi_core.host.errors import InputError
@@ -16,19 +18,21 @@ def make(kind: Any, values: Any) -> Any:
     names = [f.name for f in dataclasses.fields(kind)]
     if not isinstance(values, dict):
         raise InputError(f"'{values}' is no set of settings.", f"Expected names and values of {', '.join(names)}.")
+    check_names(values, names)
+    for item in dataclasses.fields(kind):
+        required = item.default is dataclasses.MISSING and item.default_factory is dataclasses.MISSING
+        if required and item.name not in values:
+            raise InputError(f"'{item.name}' is missing.", "Give it a value.")
+    return kind(**values)
+
+
+def check_names(values: Iterable[Any], names: Sequence[str]) -> None:
+    """InputError for a name that is not among those known; the nearest one is suggested."""
     for key in values:
         if key not in names:
-            raise InputError(f"There is no setting '{key}'.{_closest(key, names)}", f"Known are {', '.join(names)}.")
-    try:
-        return kind(**values)
-    except TypeError:
-        missing = [n for n in names if n not in values]
-        raise InputError(f"A setting is missing, one of {', '.join(missing)}.", "Give it a value.") from None
-
-
-def _closest(key: str, names: list[str]) -> str:
-    near = difflib.get_close_matches(key, names, 1)
-    return f" Did you mean '{near[0]}'?" if near else ""
+            near = difflib.get_close_matches(str(key), names, 1)
+            suggestion = f" Did you mean '{near[0]}'?" if near else ""
+            raise InputError(f"There is no setting '{key}'.{suggestion}", f"Known are {', '.join(names)}.")
 
 
 def normalise(settings: Any) -> None:
@@ -41,7 +45,8 @@ def normalise(settings: Any) -> None:
 def _converted(name: str, kind: str, value: Any) -> Any:
     try:
         if kind.startswith("tuple"):
-            parts = re.split(r"[x,\s]+", value.strip()) if isinstance(value, str) else list(value)
+            # as people write it (384x192 or 1,3,5) or as YAML shows it ([1, 3, 5])
+            parts = re.split(r"[xX,\s]+", value.strip(" []()")) if isinstance(value, str) else list(value)
             return tuple(p if kind.startswith("tuple[str") else _whole(p) for p in parts if p != "")
         if kind == "bool":
             return _truth(value)
@@ -52,11 +57,11 @@ def _converted(name: str, kind: str, value: Any) -> Any:
             if not math.isfinite(number) or isinstance(value, bool):
                 raise ValueError
             return number
-        if not isinstance(value, str):
+        if not isinstance(value, (str, os.PathLike)):
             raise ValueError
-        return value
-    except (TypeError, ValueError):
-        wanted = {"bool": "true or false", "int": "a whole number", "float": "a number", "str": "a word"}
+        return os.fspath(value)
+    except (TypeError, ValueError, OverflowError):
+        wanted = {"bool": "true or false", "int": "a whole number", "float": "a number", "str": "text"}
         expected = wanted.get(kind, "whole numbers, comma between" if "int" in kind else "words, comma between")
         raise InputError(f"{name} is '{value}', expected {expected}.", f"Correct the value of {name}.") from None
 
@@ -84,4 +89,5 @@ def one_of(settings: Any, name: str, choices: tuple[str, ...]) -> None:
 
 def within(name: str, value: float, low: float, high: float) -> None:
     if not low <= value <= high:
-        raise InputError(f"{name} is {value}, expected {low:g} to {high:g}.", f"Correct the value of {name}.")
+        span = " to ".join(str(end) if isinstance(end, int) else f"{end:g}" for end in (low, high))
+        raise InputError(f"{name} is {value}, expected {span}.", f"Correct the value of {name}.")

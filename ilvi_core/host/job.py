@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import json
 import os
@@ -18,7 +19,8 @@ LONGEST_RANGE = 100_000  # frames; beyond it somebody has typed a wrong number
 METHOD_NAMES = ("dip", "dip-vid", "dip-vid-3dcn", "dip-vid-flow")
 PRESET_NAMES = ("draft", "production", "paper")
 PERCEPTUAL_LAYERS = ("relu1_2", "relu2_2", "relu3_3")
-_RANGE = re.compile(r"^\s*(-?\d+)(?:\s*-\s*(-?\d+))?(?:\s*[x:]\s*(\d+))?\s*$")
+_SAVE_AGAIN = "Save the job again with --save-job."
+_RANGE = re.compile(r"\s*(-?\d{1,18})(?:\s*-\s*(-?\d{1,18}))?(?:\s*[xX:]\s*(\d{1,18}))?\s*", re.ASCII)
 
 
 @dataclass(frozen=True)
@@ -46,7 +48,7 @@ class FrameRange:
     @classmethod
     def parse(cls, text: str) -> FrameRange:
         """From `1001-1060`, `1001-1060x2` (or `:2`, OpenJD's way) or `1001`; frames may be negative."""
-        found = _RANGE.match(text)
+        found = _RANGE.fullmatch(text)
         if not found:
             raise InputError(f"'{text}' is not a frame range.", "Write it as 1001-1060, 1001-1060x2 or 1001.")
         first, last, step = found.groups()
@@ -72,12 +74,15 @@ class ImageSequence:
     path: str
     layer: str = ""  # which layer of a many-layered file; empty: its main picture
 
+    def __post_init__(self) -> None:
+        normalise(self)
+
 
 @dataclass(frozen=True)
 class SolveSettings:
     """What is learned: a change of any of these trains again. The defaults are the paper's values."""
 
-    method: str = "dip-vid-flow"  # one of METHOD_NAMES
+    method: str = "dip-vid-flow"  # dip, dip-vid, dip-vid-3dcn or dip-vid-flow
     seed: int = 0  # of noise, initialisation and batch order
     # the hole
     matte_channel: str = "auto"  # auto: alpha unless it is constant 1, else luminance; or luminance, alpha, R, G, ...
@@ -92,7 +97,7 @@ class SolveSettings:
     noise: float = 0.1  # the input noise is uniform between 0 and this
     # the schedule (N, M, E of the supplement's section 3)
     batch: int = 5  # N, frames
-    updates_per_batch: int = 100  # M
+    updates_per_batch: int = 100  # M, on each batch before the next one
     epochs: int = 20  # E; each goes through all possible batches once
     max_updates: int = 0  # stop after so many for each network; 0: no such limit
     intervals: tuple[int, ...] = (1, 3, 5)  # frame distances of batches and flow (dip-vid-flow; the others use 1)
@@ -102,10 +107,10 @@ class SolveSettings:
     rate_schedule: str = "constant"  # or cosine: down to nothing at the last update
     patience: int = 0  # stop after so many updates without 1% less L_r; 0: never
     # the losses (eq. 2)
-    reconstruction_weight: float = 1.0
-    flow_weight: float = 0.1
-    consistency_weight: float = 1.0
-    perceptual_weight: float = 0.01
+    reconstruction_weight: float = 1.0  # of L_r, eq. 3
+    flow_weight: float = 0.1  # of L_f, eq. 4
+    consistency_weight: float = 1.0  # of L_c, eq. 5
+    perceptual_weight: float = 0.01  # of L_p, eq. 6
     perceptual_layers: tuple[str, ...] = PERCEPTUAL_LAYERS  # K of eq. 6
     consistency_gradient: str = "both"  # which of L_c's two frames learns from it: both, warped or reference
     # the flow that L_f is taught
@@ -188,7 +193,7 @@ class RunOptions:
 
     def __post_init__(self) -> None:
         normalise(self)
-        if not re.match(r"^(auto|cpu|mps|cuda(:\d+)?)$", self.device):
+        if not re.fullmatch(r"auto|cpu|mps|cuda(:\d+)?", self.device, re.ASCII):
             raise InputError(f"'{self.device}' is not a device.", "Use auto, cpu, cuda, cuda:1 or mps.")
         within("checkpoint_every", self.checkpoint_every, 0.0, 86400.0)
 
@@ -207,6 +212,8 @@ class Job:
     run: RunOptions = RunOptions()
 
     def __post_init__(self) -> None:
+        if not isinstance(self.output, str):
+            raise InputError(f"output is '{self.output}', expected text.", "Give a folder or a file pattern.")
         if self.preset not in PRESET_NAMES:
             raise InputError(f"There is no preset '{self.preset}'.", f"There are {', '.join(PRESET_NAMES)}.")
         make(SolveSettings, self.solve)
@@ -214,12 +221,12 @@ class Job:
 
     def to_json(self) -> str:
         """The job file's text, paths made absolute so that it can be sent anywhere."""
-        plate, matte = (dataclasses.replace(s, path=os.path.abspath(s.path)) for s in (self.plate, self.matte))
+        plate, matte = (dataclasses.replace(s, path=_absolute(s.path)) for s in (self.plate, self.matte))
         record = {
             "ilvi_job": JOB_VERSION,
             "plate": dataclasses.asdict(plate),
             "matte": dataclasses.asdict(matte),
-            "output": os.path.abspath(self.output),
+            "output": _absolute(self.output),
             "frames": str(self.frames) if self.frames else None,
             "preset": self.preset,
             "solve": self.solve,
@@ -233,7 +240,7 @@ class Job:
         """From a job file's text. InputError on anything unknown, missing or of another version."""
         try:
             record = json.loads(text)
-        except ValueError as error:
+        except (ValueError, RecursionError) as error:
             raise InputError(
                 f"{name} is not a job file: {error}.", "Make one with 'ilvi render ... --save-job FILE'."
             ) from None
@@ -251,8 +258,10 @@ class Job:
                 raise InputError(f"{name} has an unknown entry '{key}'.", f"Known are {', '.join(sorted(names))}.")
         for key in ("plate", "matte", "output"):
             if key not in record:
-                raise InputError(f"{name} has no '{key}'.", "Save the job again with --save-job.")
+                raise InputError(f"{name} has no '{key}'.", _SAVE_AGAIN)
         for key in ("plate", "matte"):
+            if not isinstance(record[key], dict):
+                raise InputError(f"{name} has '{record[key]}' as its {key}, expected path and layer.", _SAVE_AGAIN)
             record[key] = make(ImageSequence, record[key])
         if record.get("frames") is not None:
             record["frames"] = FrameRange.parse(str(record["frames"]))
@@ -263,21 +272,32 @@ class Job:
         """Write the job file, whole or not at all."""
         target = Path(path)
         partial = target.with_name(f".tmp_{os.getpid()}_{target.name}")
+        text = self.to_json()
         try:
             target.parent.mkdir(parents=True, exist_ok=True)
-            partial.write_text(self.to_json(), encoding="utf-8")
+            partial.write_text(text, encoding="utf-8")
             os.replace(partial, target)
         except OSError as error:
-            partial.unlink(missing_ok=True)
             raise InputError(
                 f"The job file {target} cannot be written: {error.strerror}.", "Choose another place."
             ) from None
+        finally:
+            with contextlib.suppress(OSError):  # gone already when all went well
+                partial.unlink()
 
     @classmethod
     def load(cls, path: str | os.PathLike[str]) -> Job:
         try:
-            text = Path(path).read_text(encoding="utf-8")
+            text = Path(path).read_text(encoding="utf-8-sig")  # Windows editors put a mark in front
         except (OSError, UnicodeDecodeError) as error:
             reason = error.strerror if isinstance(error, OSError) else "it is not text"
             raise InputError(f"The job file {path} cannot be read: {reason}.", "Check the path.") from None
         return cls.from_json(text, str(path))
+
+
+def _absolute(path: str) -> str:
+    """The path from the root, its closing slash (a folder is meant) kept; an empty one stays empty, to be refused."""
+    if not path.strip():
+        return path
+    whole = os.path.abspath(os.path.expanduser(path))
+    return os.path.join(whole, "") if path.endswith(("/", os.sep)) else whole

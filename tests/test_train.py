@@ -1,0 +1,284 @@
+"""The training loop: resume, divergence, the best of the states, settled statistics, early stop."""
+
+import dataclasses
+
+import numpy as np
+import pytest
+import torch
+
+from ilvi_core import methods, train, window
+from ilvi_core.flow import dis_flow
+from ilvi_core.host.errors import Cancelled, IlviError
+from ilvi_core.host.job import SolveSettings
+from ilvi_core.network import generate
+from ilvi_core.train import Hooks, Trainer, fill_frame, settle, tiles
+from ilvi_core.work import FolderWork
+
+SIZE = (48, 40)
+BASE = {
+    "size": SIZE,
+    "batch": 2,
+    "updates_per_batch": 2,
+    "epochs": 50,
+    "max_updates": 24,
+    "intervals": (1, 3),
+    "flow_input": "filled",
+}
+
+
+def make(method="dip-vid-flow", frames=5, first=1001, **changes):
+    settings = SolveSettings(method=method, **{**BASE, **changes})
+    random = np.random.default_rng(3)
+    coarse = random.random((SIZE[1] // 8, SIZE[0] // 8, 3), np.float32)
+    picture = np.kron(coarse, np.ones((8, 8, 1), np.float32))
+    plate = np.stack([np.roll(picture, 2 * n, 1) for n in range(frames)])
+    known = np.ones(plate.shape[:3], bool)
+    known[:, 12:24, 16:30] = False
+    data = window.build(range(first, first + frames), plate, known, settings, "cpu")
+    if methods.METHODS[method].flow and frames > 1:
+        window.add_flows(data, plate, known, settings, dis_flow)
+    return settings, data
+
+
+def trainer_for(method="dip-vid-flow", **changes):
+    settings, data = make(method, **changes)
+    return Trainer(methods.METHODS[method], settings, data, torch.float32)
+
+
+def stopping_after(updates):
+    """Hooks that stop a run after so many updates."""
+    count = [0]
+
+    def stop():
+        count[0] += 1
+        return count[0] > updates
+
+    return Hooks(stop=stop)
+
+
+@pytest.mark.parametrize("stop_at", [10, 13])
+@pytest.mark.parametrize(
+    ("method", "frames"),
+    [
+        ("dip-vid-flow", 5),
+        ("dip-vid", 4),
+        pytest.param("dip-vid-3dcn", 3, marks=pytest.mark.slow),
+        ("dip", 1),
+    ],
+)
+def test_resume_gives_bit_for_bit_what_an_uninterrupted_run_gives(tmp_path, method, frames, stop_at):
+    changes = {"frames": frames, "keep_best_every": 8, "dip_updates": 24}
+    whole = trainer_for(method, **changes)
+    logged = []
+    whole.run(Hooks(log=logged.append))
+
+    half = trainer_for(method, **changes)
+    work = FolderWork(tmp_path / "work", "print", resume=False)
+    again = []
+    hooks = dataclasses.replace(
+        stopping_after(stop_at),
+        save=lambda t: work.save(0, t),
+        log=lambda r: (work.log({"window": 0, **r}), again.append(r)),
+    )
+    with pytest.raises(Cancelled):
+        half.run(hooks)
+    assert half.state.update == stop_at
+
+    rest = trainer_for(method, **changes)
+    resumed = FolderWork(tmp_path / "work", "print", resume=True)
+    assert resumed.restore(0, rest)
+    assert rest.state.update == stop_at
+    rest.run(Hooks(log=again.append))
+    for name, value in whole.network.state_dict().items():
+        assert torch.equal(value, rest.network.state_dict()[name]), name
+    assert again == logged
+
+
+def test_training_learns_the_known_region():
+    trainer = trainer_for("dip-vid", max_updates=60, learning_rate=0.005, rate_schedule="cosine")
+    logs = []
+    trainer.run(Hooks(log=logs.append))
+    assert logs[-1]["reconstruction"] < 0.8 * logs[0]["reconstruction"]
+
+
+@pytest.mark.parametrize("method", list(methods.METHODS))
+def test_each_method_minimises_its_own_terms(method):
+    frames = 1 if method == "dip" else 4
+    trainer = trainer_for(method, frames=frames, dip_updates=10, max_updates=10)
+    logs = []
+    trainer.run(Hooks(log=logs.append))
+    named = {"reconstruction", "flow", "consistency"} if method == "dip-vid-flow" else {"reconstruction"}
+    assert set(logs[0]) == {"update", "loss", "learning_rate", *named}
+    weights = {"reconstruction": 1, "flow": 0.1, "consistency": 1}
+    assert logs[0]["loss"] == pytest.approx(sum(weights[n] * logs[0][n] for n in named), rel=1e-5)
+
+
+def test_stop_ends_within_one_update():
+    trainer = trainer_for("dip-vid")
+    saved = []
+    with pytest.raises(Cancelled):
+        trainer.run(dataclasses.replace(stopping_after(3), save=lambda t: saved.append(t.state.update)))
+    assert trainer.state.update == 3
+    assert saved == [3]
+
+
+def test_divergence_restores_the_last_good_state_and_lowers_the_rate():
+    trainer = trainer_for("dip-vid", max_updates=60)
+    warnings, broken = [], []
+
+    def progress(done, total, loss, left):
+        if done == 35:  # between two readings the weights turn to NaN
+            with torch.no_grad():
+                next(trainer.network.parameters()).fill_(float("nan"))
+            broken.append(done)
+
+    logs = []
+    trainer.run(Hooks(progress=progress, warning=lambda code, text: warnings.append((code, text)), log=logs.append))
+    assert broken == [35]
+    assert [code for code, _ in warnings] == ["diverged"]
+    assert "restored" in warnings[0][1]
+    assert trainer.state.update == 60
+    assert trainer.state.rate_factor == 0.5
+    assert logs[3]["diverged"]
+    assert logs[4]["learning_rate"] == pytest.approx(0.005)
+    assert all(torch.isfinite(v).all() for v in trainer.network.state_dict().values())
+    assert np.isfinite(logs[-1]["loss"])
+
+
+def test_a_training_that_always_diverges_ends_with_a_sentence(monkeypatch):
+    monkeypatch.setattr(train, "READ_EVERY", 2)
+    trainer = trainer_for("dip-vid", max_updates=2000)
+
+    def progress(done, total, loss, left):
+        with torch.no_grad():
+            next(trainer.network.parameters()).fill_(float("nan"))
+
+    with pytest.raises(IlviError, match=r"diverged 9 times on frames 1001-1005") as caught:
+        trainer.run(Hooks(progress=progress))
+    assert "learning_rate" in caught.value.hint
+
+
+def test_dip_takes_the_best_of_its_states():
+    trainer = trainer_for("dip", frames=1, dip_updates=30, keep_best_every=5, max_updates=0)
+    seen = {}
+
+    def progress(done, total, loss, left):
+        if done % 5 == 0 and done < total:
+            seen[done] = {k: v.clone() for k, v in trainer.network.state_dict().items()}
+        if done == 15:  # everything after this is spoilt
+            trainer.schedule.learning_rate = lambda update: 3.0
+
+    trainer.run(Hooks(progress=progress))
+    best = trainer.state.best_at
+    assert 0 < best <= 15
+    weights = [k for k in seen[best] if "running" not in k and "tracked" not in k]
+    assert all(torch.equal(trainer.network.state_dict()[k], seen[best][k]) for k in weights)
+
+
+def test_patience_stops_when_nothing_improves_and_zero_never_does(monkeypatch):
+    monkeypatch.setattr(train, "READ_EVERY", 2)
+    trainer = trainer_for("dip-vid", max_updates=60, patience=6)
+    trainer.schedule.learning_rate = lambda update: 0.0
+    trainer.run(Hooks())
+    assert trainer.state.stopped_early
+    assert trainer.state.update < 40
+    endless = trainer_for("dip-vid", max_updates=40)
+    endless.schedule.learning_rate = lambda update: 0.0
+    endless.run(Hooks())
+    assert endless.state.update == 40
+
+
+@pytest.mark.parametrize("method", ["dip-vid", "dip-vid-3dcn"])
+def test_a_fill_depends_on_weights_and_frame_alone(method):
+    trainer = trainer_for(method, frames=5, max_updates=2)
+    trainer.run(Hooks())
+    fills = [fill_frame(trainer.network, trainer.window, n, 2, None) for n in range(5)]
+    again = [fill_frame(trainer.network, trainer.window, n, 2, None) for n in (4, 2)]
+    assert torch.equal(again[0], fills[4])
+    assert torch.equal(again[1], fills[2])
+    assert not torch.equal(fills[0], fills[1])
+    assert fills[0].shape == (3, SIZE[1], SIZE[0])
+
+
+def test_noise_is_of_seed_and_absolute_frame_within_its_bounds():
+    noise = window.noise_map(5, 1001, 64, 64, 0.1)
+    assert np.array_equal(noise, window.noise_map(5, 1001, 64, 64, 0.1))
+    for other in (window.noise_map(5, 1002, 64, 64, 0.1), window.noise_map(6, 1001, 64, 64, 0.1)):
+        assert not np.array_equal(noise, other)
+    assert noise.dtype == np.float32
+    assert 0 <= noise.min() < 0.005
+    assert 0.095 < noise.max() <= 0.1
+    assert noise.mean() == pytest.approx(0.05, abs=0.002)
+    assert window.noise_map(0, -3, 4, 4, 0.1).shape == (1, 4, 4)  # negative frames too
+    # the same frame in another window gets the same noise
+    _, early = make(frames=3, first=10)
+    _, late = make(frames=3, first=12)
+    assert torch.equal(early.noise[2], late.noise[0])
+
+
+def test_settled_statistics_are_the_means_of_the_batches():
+    trainer = trainer_for("dip-vid", frames=4)
+    network = trainer.network
+    settle(network, trainer.window, 2, None)
+    assert not network.training
+    first = network.encoder[0][0]
+    batches = [first[0](trainer.window.noise[a:b]) for a, b in ((0, 2), (2, 4))]
+    expected = torch.stack([b.mean((0, 2, 3)) for b in batches]).mean(0)
+    torch.testing.assert_close(first[1].running_mean, expected)
+    before = first[1].running_mean.clone()
+    generate(network, trainer.window.noise[:1])
+    assert torch.equal(first[1].running_mean, before)  # inference leaves them alone
+
+
+@pytest.mark.parametrize(
+    ("length", "size", "expected"),
+    [
+        (10, 5, [(0, 5), (5, 10)]),
+        (12, 5, [(0, 5), (5, 10), (7, 12)]),
+        (3, 5, [(0, 3)]),
+        (5, 5, [(0, 5)]),
+        (1, 5, [(0, 1)]),
+    ],
+)
+def test_tiles_cover_the_window_at_fixed_places(length, size, expected):
+    assert [(t.start, t.stop) for t in tiles(length, size)] == expected
+
+
+def test_networks_of_one_seed_and_frame_are_the_same_and_leave_torchs_own_dice_alone():
+    method = methods.METHODS["dip-vid"]
+    torch.manual_seed(9)
+    expected = torch.rand(1)
+    torch.manual_seed(9)
+    one, two, other = (train.new_network(method, 0, frame) for frame in (1, 1, 2))
+    assert torch.equal(torch.rand(1), expected)
+    assert torch.equal(next(one.parameters()), next(two.parameters()))
+    assert not torch.equal(next(one.parameters()), next(other.parameters()))
+
+
+def test_flow_pairs_reach_the_frames_that_they_start_from():
+    _, data = make(frames=5)
+    forward, backward = data.flows[1, False], data.flows[1, True]
+    assert not forward.believed[4].any()  # the last frame has no next one
+    assert not backward.believed[0].any()
+    # the picture moves 2 px to the right a frame: forward flow is (2, 0), backward (-2, 0)
+    inner = np.s_[2, 0, 4:10, 8:40]
+    assert float((forward.target[inner] * forward.scale).median()) == pytest.approx(2, abs=0.3)
+    assert float((backward.target[inner] * backward.scale).median()) == pytest.approx(-2, abs=0.3)
+
+
+@pytest.mark.parametrize("backward", [False, True])
+def test_only_the_batchs_own_flow_channels_learn(backward):
+    settings, data = make(frames=5)
+    trainer = Trainer(methods.METHODS["dip-vid-flow"], settings, data, torch.float32)
+    index = next(n for n, b in enumerate(trainer.schedule.batches) if b.interval == 3 and b.backward == backward)
+    batch, frames = trainer.schedule.batches[index], trainer._batches[index]
+    picture, flow = generate(trainer.network, data.noise[list(batch.frames)])
+    flow = data.crop(flow)
+    flow.retain_grad()
+    terms = trainer.objective.terms(batch, frames, data.crop(picture), flow)
+    sum(terms.values()).backward()
+    learned = {c for c in range(12) if bool(flow.grad[:, c].any())}
+    assert learned == ({8, 9} if backward else {2, 3})
+    # forward flow starts from all frames but the last of the batch, backward from all but the first
+    with_gradient = [bool(flow.grad[n].any()) for n in range(2)]
+    assert with_gradient == ([False, True] if backward else [True, False])
