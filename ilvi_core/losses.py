@@ -73,6 +73,15 @@ def perceptual_loss(features: Mapping[str, Tensor], targets: Mapping[str, Tensor
     return total
 
 
+def guard_loss(image: Tensor, smooth: Tensor, known: Tensor) -> Tensor:
+    """Not the paper's: a pull of what is generated in the hole towards the membrane fill, against inventing.
+
+    A network that sees a bright sky may put a piece of it into any hole. image, smooth: (N, 3, H, W) in 0..1.
+    known: (N, 1, H, W).
+    """
+    return masked_mean_square(image - smooth, 1 - known)
+
+
 def weighted_sum(terms: Mapping[str, Tensor], weights: Mapping[str, float]) -> Tensor:
     """L, eq. 2."""
     return torch.stack([weights[name] * term for name, term in terms.items()]).sum()

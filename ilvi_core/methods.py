@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 RECONSTRUCTION, FLOW, CONSISTENCY, PERCEPTUAL = "reconstruction", "flow", "consistency", "perceptual"
+GUARD = "guard"  # ours, 0 in the paper preset; every method can have it
 
 
 @dataclass(frozen=True)
@@ -16,7 +17,7 @@ class Method:
     dims: int = 2  # of the network's convolutions
     single_frame: bool = False  # one network a frame, and the best of its states is the result
     flow: bool = False  # the flow branch; batches at several intervals
-    terms: tuple[str, ...] = (RECONSTRUCTION,)  # of eq. 2
+    terms: tuple[str, ...] = (RECONSTRUCTION, GUARD)  # of eq. 2, and the guard
 
 
 METHODS = {
@@ -29,7 +30,7 @@ METHODS = {
             "dip-vid-flow",
             "picture and flow generated together, held consistent (the paper's own)",
             flow=True,
-            terms=(RECONSTRUCTION, FLOW, CONSISTENCY, PERCEPTUAL),
+            terms=(RECONSTRUCTION, FLOW, CONSISTENCY, PERCEPTUAL, GUARD),
         ),
     )
 }

@@ -23,6 +23,7 @@ class Objective:
             methods.FLOW: settings.flow_weight if window.flows else 0.0,
             methods.CONSISTENCY: settings.consistency_weight if window.flows else 0.0,
             methods.PERCEPTUAL: settings.perceptual_weight if window.features else 0.0,
+            methods.GUARD: settings.guard_weight,
         }
         # L_r is always there: it says how training goes, even at weight 0
         self.weights = {n: weights[n] for n in method.terms if weights[n] > 0 or n == methods.RECONSTRUCTION}
@@ -42,6 +43,8 @@ class Objective:
         if methods.PERCEPTUAL in self.weights:
             targets = {layer: all_frames.index_select(0, frames) for layer, all_frames in window.features.items()}
             found[methods.PERCEPTUAL] = losses.perceptual_loss(self._vgg(picture), targets, known)  # type: ignore[operator]
+        if methods.GUARD in self.weights:
+            found[methods.GUARD] = losses.guard_loss(picture, target, known)
         return found
 
     def _flow_terms(self, batch: Batch, frames: Tensor, picture: Tensor, flow: Tensor) -> dict[str, Tensor]:

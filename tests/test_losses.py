@@ -148,3 +148,9 @@ def test_the_sum_is_eq_2():
     terms = {"reconstruction": torch.tensor(2.0), "flow": torch.tensor(3.0), "consistency": torch.tensor(5.0)}
     weights = {"reconstruction": 1.0, "flow": 0.1, "consistency": 1.0, "perceptual": 0.01}
     assert float(losses.weighted_sum(terms, weights)) == pytest.approx(2 + 0.3 + 5)
+
+
+def test_guard_pulls_the_hole_alone_towards_the_smooth_fill(rand):
+    image, smooth, known = rand(N, C, H, W), rand(N, C, H, W), (rand(N, 1, H, W) > 0.4).float()
+    expected = masked_mean(image - smooth, 1 - known)
+    assert float(losses.guard_loss(image, smooth, known)) == pytest.approx(expected, rel=1e-5)

@@ -111,6 +111,7 @@ class SolveSettings:
     flow_weight: float = 0.1  # of L_f, eq. 4
     consistency_weight: float = 1.0  # of L_c, eq. 5
     perceptual_weight: float = 0.01  # of L_p, eq. 6
+    guard_weight: float = 0.0  # ours: a pull of the hole towards its smooth fill, against inventing
     perceptual_layers: tuple[str, ...] = PERCEPTUAL_LAYERS  # K of eq. 6
     consistency_gradient: str = "both"  # which of L_c's two frames learns from it: both, warped or reference
     # the flow that L_f is taught
@@ -165,6 +166,7 @@ _SOLVE_LIMITS = (
     ("flow_weight", 0.0, 1e6),
     ("consistency_weight", 0.0, 1e6),
     ("perceptual_weight", 0.0, 1e6),
+    ("guard_weight", 0.0, 1e6),
     ("flow_margin", 0, 1024),
 )
 
