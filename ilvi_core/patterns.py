@@ -1,6 +1,7 @@
 """What a person types for a sequence, and the frames that it means on disk.
 
-fileseq is not used here: it reads `####` as sixteen digits under the rule that makes `#` four.
+fileseq finds and numbers the frames. The pattern itself is taken apart here: fileseq knows a lone `#` as four digits or
+`####` as four, but not both, and it stumbles over a `#` elsewhere in the name.
 """
 
 from __future__ import annotations
@@ -9,6 +10,10 @@ import os
 import re
 from dataclasses import dataclass
 from pathlib import Path
+
+import fileseq
+from fileseq.constants import PAD_STYLE_HASH1
+from fileseq.utils import pad
 
 from ilvi_core.host.errors import InputError
 from ilvi_core.stills import READABLE
@@ -20,7 +25,7 @@ _NUMBERED = re.compile(r"(.*?)(-?\d+)(\.[^.]+)", re.DOTALL)
 
 @dataclass(frozen=True)
 class Pattern:
-    """folder / stem + frame number + suffix; digits: the number's least width, its minus sign not counted."""
+    """folder / stem + frame number + suffix; digits: the least width, a minus sign counted as C's %04d does."""
 
     folder: Path
     stem: str
@@ -29,8 +34,7 @@ class Pattern:
 
     def path(self, frame: int) -> Path:
         """The file of a frame."""
-        sign = "-" if frame < 0 else ""
-        return self.folder / f"{self.stem}{sign}{abs(frame):0{self.digits}d}{self.suffix}"
+        return self.folder / f"{self.stem}{pad(frame, self.digits)}{self.suffix}"
 
     def __str__(self) -> str:
         return f"{self.stem}{'#' * self.digits if self.digits > 1 else '@'}{self.suffix}"
@@ -50,15 +54,16 @@ def parse_pattern(text: str) -> Pattern | None:
 
 def find_frames(pattern: Pattern, what: str) -> list[int]:
     """The frames of a pattern on disk, sorted. InputError, naming what is there instead, where there is none."""
-    frames = []
-    for name in _names(pattern.folder, what):
-        if name.startswith(pattern.stem) and name.endswith(pattern.suffix):
-            number = name[len(pattern.stem) : len(name) - len(pattern.suffix)]
-            if re.fullmatch(r"-?[0-9]+", number) and pattern.path(int(number)).name == name:
-                frames.append(int(number))
+    frames = [
+        frame
+        for found, numbers in list_sequences(pattern.folder, what, only_readable=False)
+        if (found.stem, found.suffix) == (pattern.stem, pattern.suffix)
+        for frame in numbers
+        if pattern.path(frame).name == found.path(frame).name
+    ]
     if not frames:
         raise InputError(f"{what} has no file {pattern.folder / str(pattern)}.", _what_is_there(pattern.folder, what))
-    return sorted(frames)
+    return sorted(set(frames))
 
 
 def find_one_sequence(folder: Path, what: str) -> Pattern:
@@ -74,27 +79,27 @@ def find_one_sequence(folder: Path, what: str) -> Pattern:
     return found[0][0]
 
 
-def list_sequences(folder: Path, what: str) -> list[tuple[Pattern, list[int]]]:
-    """Every sequence of images in a folder with its frames; hidden files and other files are passed over."""
-    groups: dict[tuple[str, str], list[str]] = {}
-    for name in sorted(_names(folder, what)):
-        if name.startswith(".") or Path(name).suffix.lower() not in READABLE:
+def list_sequences(folder: Path, what: str, only_readable: bool = True) -> list[tuple[Pattern, list[int]]]:
+    """Every sequence in a folder with its frames, a file without a number as one of no frames; hidden files are not."""
+    try:
+        os.listdir(folder)
+        sequences = fileseq.findSequencesOnDisk(str(folder), pad_style=PAD_STYLE_HASH1)
+    except OSError as error:
+        raise InputError(
+            f"{what} folder {folder} cannot be listed: {error.strerror}.", "Check the path and that it is mounted."
+        ) from error
+    found: list[tuple[Pattern, list[int]]] = []
+    for sequence in sequences:
+        suffix = sequence.extension()
+        if only_readable and suffix.lower() not in READABLE:
             continue
-        match = _NUMBERED.fullmatch(name)
-        if match is None:
-            groups[(name, "")] = []
+        numbers = sequence.frameSet()
+        if numbers is None:
+            found.append((Pattern(folder, sequence.basename() + suffix, 0, ""), []))
         else:
-            groups.setdefault((match.group(1), match.group(3)), []).append(match.group(2))
-    found = []
-    for (stem, suffix), numbers in groups.items():
-        widths = {len(number.lstrip("-")) for number in numbers if number.lstrip("-").startswith("0")}
-        least = min((len(number.lstrip("-")) for number in numbers), default=0)
-        # Two widths of padding ("01" beside "0001") are two sequences in one name.
-        for digits in sorted({*widths, least} if len(widths) > 1 else {*(widths or {least})}):
-            pattern = Pattern(folder, stem, digits, suffix)
-            frames = sorted({int(n) for n in numbers if pattern.path(int(n)).name == f"{stem}{n}{suffix}"})
-            found.append((pattern, frames))
-    return found
+            frames = [int(frame) for frame in numbers]
+            found.append((Pattern(folder, sequence.basename(), sequence.zfill(), suffix), frames))
+    return sorted(found, key=lambda one: (one[0].stem, one[0].digits, one[0].suffix))
 
 
 def still_number(path: Path) -> tuple[str, int, int]:
@@ -103,15 +108,6 @@ def still_number(path: Path) -> tuple[str, int, int]:
     if match is None:
         return path.stem, 1, 0
     return match.group(1), int(match.group(2)), len(match.group(2).lstrip("-"))
-
-
-def _names(folder: Path, what: str) -> list[str]:
-    try:
-        return os.listdir(folder)
-    except OSError as error:
-        raise InputError(
-            f"{what} folder {folder} cannot be listed: {error.strerror}.", "Check the path and that it is mounted."
-        ) from error
 
 
 def _described(pattern: Pattern, frames: list[int]) -> str:

@@ -57,7 +57,9 @@ def render(job: Job, report: Report | None = None) -> Result:
         solved, work = None, None
         if clip.empty:
             report.warning(
-                "empty-matte", f"The matte is empty in frames {frames[0]}-{frames[-1]}: the plate is copied."
+                "empty-matte",
+                f"The matte (its {clip.matte_channel}) is empty in frames {frames[0]}-{frames[-1]}: the plate is "
+                f"copied. If it should not be, check --matte-channel and --matte-threshold.",
             )
         else:
             solved, work = _solve(job, clip, settings, comp, written, folder, report)

@@ -135,6 +135,13 @@ class Solver:
                     f"No batch of {size} frames at interval {' or '.join(map(str, dropped))} fits {shortest} frames; "
                     f"the other intervals are used."
                 )
+        unseen = [self.clip.frames[i] for run in runs for i in run if not self.clip.known[run.start : run.stop].any()]
+        if unseen:
+            self._warn(
+                "nothing-known",
+                f"Frames {unseen[0]} to {unseen[-1]} ({len(unseen)} in all) are hole alone in their window: there is "
+                f"nothing to learn them from. Give a longer window, or check the matte there.",
+            )
         return runs
 
     def solve_window(self, number: int, run: range, wanted: Collection[int]) -> None:

@@ -336,7 +336,7 @@ def touch_frames(folder: Path, *names: str) -> Path:
 
 @pytest.mark.parametrize("mark", ["%04d", "####", "@@@@", "#"])
 def test_patterns_find_their_frames(tmp_path: Path, mark: str) -> None:
-    names = ["é p.0999.npy", "é p.1001.npy", "é p.10000.npy", "é p.-0002.npy", "é p.01.npy", "q.1000.npy"]
+    names = ["é p.0999.npy", "é p.1001.npy", "é p.10000.npy", "é p.-002.npy", "é p.01.npy", "q.1000.npy"]
     touch_frames(tmp_path / "a b", *names)
     source = open_source(str(tmp_path / "a b" / f"é p.{mark}.npy"))
     assert source.frames == [-2, 999, 1001, 10000]

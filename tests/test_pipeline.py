@@ -322,3 +322,14 @@ def test_ctrl_c_and_sigterm_leave_a_checkpoint_and_exit_130(shot, number):
     checkpoint = json.loads(Path(shot, "out", "c.ilvi", "checkpoint.json").read_text())
     assert (shot / "out" / "c.ilvi" / checkpoint["tensors"]).exists()
     assert checkpoint["state"]["update"] > 0
+
+
+def test_a_frame_of_nothing_but_hole_is_warned_about(shot):
+    cv2.imwrite(str(shot / "matte" / "matte.1002.png"), np.full((HEIGHT, WIDTH), 255, np.uint8))
+    alone, together = Listener(), Listener()
+    small = FrameRange(1001, 1002)
+    render(job_for(shot, frames=small, solve={**QUICK, "method": "dip", "dip_updates": 1}), alone)
+    said = dict(alone.warnings)["nothing-known"]
+    assert said.startswith("Frames 1002 to 1002 (1 in")
+    render(job_for(shot, frames=small), together)
+    assert "nothing-known" not in [code for code, _ in together.warnings]
