@@ -19,6 +19,7 @@ from ilvi_core.composite import composite
 from ilvi_core.host.errors import Cancelled, InputError
 from ilvi_core.host.job import CompSettings, Job, SolveSettings
 from ilvi_core.images import Sink, open_sink, open_source
+from ilvi_core.images import Source as PictureSource
 from ilvi_core.report import Report
 from ilvi_core.settings import as_yaml, resolve
 from ilvi_core.solve import Solved, solve
@@ -63,18 +64,7 @@ def render(job: Job, report: Report | None = None) -> Result:
             )
         else:
             solved, work = _solve(job, clip, settings, comp, written, folder, report)
-        cut, files = 0, {}
-        for n, frame in enumerate(written):
-            if report.stop():
-                raise Cancelled("Stopped while writing.", "Run it again with --resume to write the rest.")
-            picture = plate.read(frame)
-            if work is not None:
-                values = read_matte(matte, frame, picture, clip.matte_channel, settings.matte_invert)
-                picture, pixels = composite(picture, values, work.fill(frame), clip.region, clip.curve, settings, comp)
-                cut += pixels
-            files[frame] = sink.write(frame, picture)
-            report.frame(frame, files[frame])
-            report.progress("write", n + 1, len(written))
+        files, cut = _write(clip, work, settings, comp, (plate, matte, sink), written, report)
         sink.close()
     except BaseException:
         sink.abort()
@@ -82,18 +72,44 @@ def render(job: Job, report: Report | None = None) -> Result:
     finally:
         plate.close()
         matte.close()
-    notes = list(clip.notes) + ([] if solved is None else solved.warnings)
-    if cut:
-        text = (
-            f"The comp matte reached {cut} pixels beyond the hole and was cut there; "
-            f"raise --solve-dilate above --comp-dilate plus --comp-feather."
-        )
-        notes.append(("comp-matte-cut", text))
-        report.warning(*notes[-1])
+    notes = [*clip.notes, *([] if solved is None else solved.warnings), *cut]
     record = _record(job, settings, comp, clip, solved, notes)
     if solved is not None:
         publish(folder / "result.json", (json.dumps(record, indent=2) + "\n").encode())
     return Result(files, folder if solved is not None else None, record)
+
+
+def _write(
+    clip: Clip,
+    work: FolderWork | None,
+    settings: SolveSettings,
+    comp: CompSettings,
+    ends: tuple[PictureSource, PictureSource, Sink],
+    written: Sequence[int],
+    report: Report,
+) -> tuple[dict[int, Path], list[tuple[str, str]]]:
+    """Composite and publish every frame; without `work` the plate is copied. The files, and what to tell."""
+    plate, matte, sink = ends
+    cut, files = 0, {}
+    for n, frame in enumerate(written):
+        if report.stop():
+            raise Cancelled("Stopped while writing.", "Run it again with --resume to write the rest.")
+        picture = plate.read(frame)
+        if work is not None:
+            values = read_matte(matte, frame, picture, clip.matte_channel, settings.matte_invert)
+            picture, pixels = composite(picture, values, work.fill(frame), clip.region, clip.curve, settings, comp)
+            cut += pixels
+        files[frame] = sink.write(frame, picture)
+        report.frame(frame, files[frame])
+        report.progress("write", n + 1, len(written))
+    if not cut:
+        return files, []
+    text = (
+        f"The comp matte reached {cut} pixels beyond the hole and was cut there; "
+        f"raise --solve-dilate above --comp-dilate plus --comp-feather."
+    )
+    report.warning("comp-matte-cut", text)
+    return files, [("comp-matte-cut", text)]
 
 
 def _solve(
@@ -109,8 +125,8 @@ def _solve(
     from ilvi_core import device
 
     chosen = device.choose(job.run.device)
-    if not job.run.resume and (folder / "checkpoint.json").exists():
-        _clear(folder)
+    if not job.run.resume:
+        _set_aside(folder, report)
     work = FolderWork(folder, fingerprint(clip, settings, written), job.run.resume)
     publish(folder / "settings.yaml", as_yaml(settings, comp).encode())
     if job.run.resume and work.windows_done() == 0 and work.update() == 0:
@@ -118,8 +134,14 @@ def _solve(
     return solve(clip, settings, set(written), chosen, work, report, job.run.checkpoint_every), work
 
 
-def _clear(folder: Path) -> None:
-    """Remove what an earlier run left in its own work folder; nothing else is touched."""
+def _set_aside(folder: Path, report: Report) -> None:
+    """Make way for a new solve: what an earlier one left unfinished is kept beside it, what is finished is replaced."""
+    if list(folder.glob("checkpoint-*.safetensors")):
+        kept = folder.with_name(folder.name + ".previous")
+        shutil.rmtree(kept, ignore_errors=True)
+        folder.rename(kept)
+        report.info(f"An unfinished solve was there; it is kept as {kept} (--resume would have gone on with it).")
+        return
     for pattern in ("checkpoint*", "fill/*.npy", "weights/*.safetensors", "training.jsonl", "result.json"):
         for path in folder.glob(pattern):
             path.unlink(missing_ok=True)

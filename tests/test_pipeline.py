@@ -333,3 +333,15 @@ def test_a_frame_of_nothing_but_hole_is_warned_about(shot):
     assert said.startswith("Frames 1002 to 1002 (1 in")
     render(job_for(shot, frames=small), together)
     assert "nothing-known" not in [code for code, _ in together.warnings]
+
+
+def test_an_unfinished_solve_is_set_aside_not_lost(shot):
+    solve = {**QUICK, "max_updates": 12}
+    with pytest.raises(Cancelled):
+        render(job_for(shot, solve=solve), Listener(stop_after=5))
+    listener = Listener()
+    render(job_for(shot, solve=solve), listener)
+    assert any("clean.ilvi.previous" in text for text in listener.news)
+    kept = shot / "out" / "clean.ilvi.previous"
+    checkpoint = json.loads((kept / "checkpoint.json").read_text())
+    assert (kept / checkpoint["tensors"]).exists()
