@@ -15,15 +15,14 @@ from typing import Any
 
 import av
 import numpy as np
-from av.video.reformatter import ColorRange, Colorspace, Interpolation
+from av.video.reformatter import ColorRange, Colorspace
 
 from ilvi_core.host.errors import IlviError, InputError
 from ilvi_core.pictures import DISPLAY, Picture, Sink, Source
 
 MOVIE_OUT = (".mp4", ".mov")
-FAITHFUL = (
-    Interpolation.BICUBIC | Interpolation.ACCURATE_RND | Interpolation.FULL_CHR_H_INT | Interpolation.FULL_CHR_H_INP
-)
+# swscale's flags by number: PyAV 17, the last for Python 3.10, does not name them
+FAITHFUL = 0x4 | 0x40000 | 0x2000 | 0x4000  # bicubic, accurate rounding, full chroma in and out
 BT709, UNSPECIFIED = 1, 2
 HD_HEIGHT = 577  # untagged video up to 576 lines is BT.601, above it BT.709: what players and Nuke assume
 
