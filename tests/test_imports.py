@@ -36,7 +36,7 @@ LAYERS = (
     ("solve",),
     ("composite",),
     ("arrays", "pipeline"),
-    ("bench", "doctor", "console"),
+    ("bench", "doctor", "console", "evaluate.trial"),
     ("showcase",),
     ("commands",),
     ("cli", "__main__"),
