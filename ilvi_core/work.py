@@ -168,7 +168,7 @@ class FolderWork:
             os.replace(partial, path)
         except Exception as error:
             partial.unlink(missing_ok=True)
-            raise IlviError(f"{path} cannot be written: {error}.", "Make room on the disk; --resume goes on.") from None
+            raise IlviError(f"{path} cannot be written: {error}.", "See that its folder is there and has room, then go on with --resume.") from None
 
 
 def publish(path: Path, data: bytes) -> None:
