@@ -59,6 +59,8 @@ def inpaint(
             f"The plate has the shape {plate.shape}, the matte {matte.shape}; expected (T, H, W, 3) and (T, H, W).",
             "Give one matte for each frame, of the frame's size.",
         )
+    if matte.dtype.kind in "iu" and int(matte.max()) <= 1:
+        matte = matte.astype(bool)  # 0 and 1, not levels of 255
     source, mattes = ArraySource(plate, "Plate", encoding), ArraySource(matte, "Matte", "display")
     clip = Loader(source, mattes, source.frames, solve_settings).load()
     for code, text in clip.notes:
@@ -87,6 +89,8 @@ def _array_settings(
     asked = {"preset": settings} if isinstance(settings, str) else dict(settings)
     base = preset(asked.pop("preset", "draft"))
     own_solve, own_comp = split(asked)
+    if comp is not None and own_comp:
+        raise InputError(f"{', '.join(own_comp)} is given beside comp.", "Give the comp settings in one place.")
     return (
         make(SolveSettings, {**base["solve"], **own_solve}),
         comp or make(CompSettings, {**base["comp"], **own_comp}),

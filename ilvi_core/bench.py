@@ -11,10 +11,11 @@ import torch
 from ilvi_core import device as devices
 from ilvi_core import methods, weights, window
 from ilvi_core.flow import dis_flow
-from ilvi_core.host.checks import make
+from ilvi_core.host.checks import make, within
 from ilvi_core.host.job import SolveSettings
 from ilvi_core.network import forward_flops
-from ilvi_core.train import Trainer, fill_frame, settle, synchronise
+from ilvi_core.schedule import Schedule
+from ilvi_core.train import Trainer, fills, settle, synchronise
 
 
 def measure(
@@ -22,6 +23,11 @@ def measure(
 ) -> dict[str, Any]:
     """One method's numbers: seconds by phase, an update's seconds and operations, bytes."""
     settings = make(SolveSettings, {"method": method, "size": size, "precision": precision, "flow_input": "filled"})
+    within("window", frames, 1, 100_000)
+    within("updates", updates, 1, 1_000_000)
+    kind = methods.METHODS[method]
+    if kind.single_frame:
+        frames = 1
     chosen = devices.choose(device)
     number_format = devices.number_format(settings.precision, chosen)
     devices.set_exact(number_format)
@@ -39,23 +45,22 @@ def measure(
     plate, known = _noise_clip(frames, settings.size)
     data = window.build(range(frames), plate, known, settings, chosen)
     lap("prepare")
-    kind = methods.METHODS[method]
     if kind.flow:
-        window.add_flows(data, data.plate.permute(0, 2, 3, 1).cpu().numpy(), known, settings, dis_flow)
+        pictures = data.plate.permute(0, 2, 3, 1).cpu().numpy()
+        intervals = Schedule(kind, settings, frames).intervals
+        window.add_flows(data, pictures, known, intervals, settings.flow_margin, dis_flow)
         lap("flow")
     vgg = _vgg(chosen, random_vgg) if methods.PERCEPTUAL in kind.terms else None
     if vgg is not None:
-        with torch.no_grad():
-            found = [vgg(data.plate[i : i + 1]) for i in range(frames)]
-            data.features = {layer: torch.cat([f[layer] for f in found]) for layer in found[0]}
+        window.add_features(data, vgg, number_format)
         lap("features")
     trainer = Trainer(kind, settings, data, number_format, vgg)
     lap("network")
     update = trainer.time_updates(updates)
     lap("updates")
-    settle(trainer.network, data, trainer.schedule.size, trainer.autocast)
-    for index in range(frames):
-        fill_frame(trainer.network, data, index, trainer.schedule.size, trainer.autocast)
+    settle(trainer.network, data, trainer.schedule.size)
+    for _ in fills(trainer.network, data, trainer.schedule.size, range(frames)):
+        pass
     lap("fill")
     flops = _flops(trainer, vgg)
     return {

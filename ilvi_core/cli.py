@@ -28,6 +28,14 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except IlviError as error:
         print(f"ilvi: {error.message}", *([f"  {error.hint}"] if error.hint else []), sep="\n", file=sys.stderr)
         return error.exit_code
+    except MemoryError:
+        print(
+            "ilvi: This machine ran out of memory.",
+            "  Use a smaller --size or fewer frames.",
+            sep="\n",
+            file=sys.stderr,
+        )
+        return 3
     except KeyboardInterrupt:
         print("ilvi: Stopped.", file=sys.stderr)
         return 130

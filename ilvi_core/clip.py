@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
@@ -66,12 +67,13 @@ class Loader:
         self.matte_channel = settings.matte_channel
         self._kept: dict[int, tuple[Picture, np.ndarray]] = {}
         self._kept_bytes = 0
+        self._display: tuple[int, int] | None = None
 
     def load(self, tick: Callable[[int, int], None] = lambda done, total: None) -> Clip:
         """tick(done, total) after each picture. InputError on whatever the user can mend."""
         self._check_frames()
         if self.matte_channel == "auto":
-            self.matte_channel = self._find_channel()
+            self.matte_channel = self._find_channel(tick)
         total = 2 * len(self._frames)
         survey = _Survey()
         for n, frame in enumerate(self._frames):
@@ -109,8 +111,6 @@ class Loader:
     def _check_frames(self) -> None:
         for source, what in ((self._plate, "Plate"), (self._matte, "Matte")):
             there = set(source.frames)
-            if what == "Matte" and len(there) == 1:
-                continue  # one still matte serves every frame
             for frame in self._frames:
                 if frame not in there:
                     raise InputError(
@@ -119,13 +119,14 @@ class Loader:
                         f"Render the {what.lower()} again or change the range.",
                     )
 
-    def _find_channel(self) -> str:
-        for frame in dict.fromkeys(matte_frame(self._matte, f) for f in self._frames):
+    def _find_channel(self, tick: Callable[[int, int], None]) -> str:
+        for n, frame in enumerate(self._frames):
             picture = self._matte.read(frame)
             if picture.alpha() is None:
                 return "luminance"
             if alpha_is_the_matte(picture):
                 return "alpha"
+            tick(n + 1, len(self._frames))
         return "luminance"
 
     def _read(self, frame: int) -> tuple[Picture, np.ndarray]:
@@ -133,12 +134,27 @@ class Loader:
         if frame in self._kept:
             return self._kept[frame]
         picture = self._plate.read(frame)
+        self._check_size(frame, picture)
         hole = self.hole(frame, picture)
+        # only the picture itself is learned from: an EXR's other channels and parts would fill the memory
+        planes = {name: picture.planes[name] for name in picture.rgb_names}
+        picture = dataclasses.replace(picture, planes=planes, origin=None)
         size = sum(p.nbytes for p in picture.planes.values()) + hole.nbytes
         if self._kept_bytes + size <= KEEP_BYTES:
             self._kept[frame] = picture, hole
             self._kept_bytes += size
         return picture, hole
+
+    def _check_size(self, frame: int, picture: Picture) -> None:
+        size = picture.display_window.width, picture.display_window.height
+        if self._display is None:
+            self._display = size
+        if size != self._display:
+            raise InputError(
+                f"Plate frame {frame} is {size[0]}x{size[1]}, the frames before it are "
+                f"{self._display[0]}x{self._display[1]}.",
+                "Render the plate at one size, or choose a range of one size with --frames.",
+            )
 
     def hole(self, frame: int, picture: Picture) -> np.ndarray:
         """(H, W) bool over the plate picture's data window."""
@@ -198,14 +214,9 @@ class _Survey:
             self.low, self.high = min(self.low, float(values.min())), max(self.high, float(values.max()))
 
 
-def matte_frame(matte: Source, frame: int) -> int:
-    """A single matte picture stands for every frame."""
-    return frame if len(matte.frames) > 1 else matte.frames[0]
-
-
 def read_matte(matte: Source, frame: int, plate: Picture, channel: str, invert: bool) -> np.ndarray:
     """The matte's values (H, W) over the plate picture's data window; InputError when the two differ in size."""
-    picture = matte.read(matte_frame(matte, frame))
+    picture = matte.read(frame)
     theirs, ours = picture.display_window, plate.display_window
     if (theirs.width, theirs.height) != (ours.width, ours.height):
         raise InputError(

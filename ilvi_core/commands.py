@@ -44,10 +44,9 @@ def _job(options: argparse.Namespace) -> Job:
     solve, comp = _asked(options)
     if options.job:
         job = Job.load(options.job)
-        if options.plate:
-            job = dataclasses.replace(job, plate=ImageSequence(options.plate, options.plate_layer))
-        if options.matte:
-            job = dataclasses.replace(job, matte=ImageSequence(options.matte, options.matte_layer))
+        plate = ImageSequence(options.plate or job.plate.path, options.plate_layer or job.plate.layer)
+        matte = ImageSequence(options.matte or job.matte.path, options.matte_layer or job.matte.layer)
+        job = dataclasses.replace(job, plate=plate, matte=matte)
         changes: dict[str, Any] = {"solve": {**job.solve, **solve}, "comp": {**job.comp, **comp}}
         if options.output:
             changes["output"] = options.output

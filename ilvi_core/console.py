@@ -19,7 +19,13 @@ from ilvi_core.solve import duration
 
 PLAIN_EVERY = 10.0  # seconds between plain progress lines of one phase
 LIVE_EVERY = 0.2  # and between changes of a live one
-LABELS = {"read": "reading", "flow": "optical flow", "train": "training", "write": "writing"}
+LABELS = {
+    "read": "reading",
+    "flow": "optical flow",
+    "features": "VGG16 features",
+    "train": "training",
+    "write": "writing",
+}
 
 
 class ConsoleReport(Report):
@@ -34,7 +40,7 @@ class ConsoleReport(Report):
         self._task: TaskID | None = None
         self._phase = ""
         self._shown = 0.0
-        self._stop = False
+        self._stop = self._said_stop = False
 
     def progress(self, phase: str, done: int, total: int, loss: float | None = None, left: float | None = None) -> None:
         now, first = time.monotonic(), phase != self._phase
@@ -43,7 +49,7 @@ class ConsoleReport(Report):
         if self._quiet or (not first and not last and now - self._shown < wait):
             return
         self._phase, self._shown = phase, now
-        unit = "update" if phase == "train" else "frame" if phase in ("write", "read") else ""
+        unit = "update" if phase == "train" else "frame" if phase == "write" else ""
         parts = [f"{LABELS.get(phase, phase)}: {unit} {done} of {total}".replace("  ", " ")]
         if loss is not None and loss != float("inf"):
             parts.append(f"loss {loss:.5f}")
@@ -82,6 +88,9 @@ class ConsoleReport(Report):
         pass  # the progress line counts them
 
     def stop(self) -> bool:
+        if self._stop and not self._said_stop:
+            self._said_stop = True
+            self._line("Stopping.")
         return self._stop
 
     def close(self) -> None:
@@ -95,9 +104,9 @@ class ConsoleReport(Report):
         """Ctrl-C and SIGTERM ask the job to stop; a second one ends it at once."""
 
         def ask(number: int, frame: FrameType | None) -> None:
+            # nothing is printed here: a signal may come in the middle of a print
             self._stop = True
             signal.signal(number, signal.SIG_DFL if number == signal.SIGTERM else signal.default_int_handler)
-            self._line("Stopping after this update; a checkpoint is kept.")
 
         before = {n: signal.signal(n, ask) for n in (signal.SIGINT, signal.SIGTERM)}
         try:

@@ -13,7 +13,7 @@ def choose(name: str) -> str:
     """The torch device for auto, cpu, cuda, cuda:N or mps. InputError names what there is instead."""
     there = available()
     if name == "auto":
-        return there[-1] if there[-1] == "mps" else ("cuda:0" if "cuda:0" in there else "cpu")
+        return "cuda:0" if "cuda:0" in there else "mps" if "mps" in there and mps_can_train() else "cpu"
     wanted = "cuda:0" if name == "cuda" else name
     if wanted not in there:
         raise InputError(
@@ -27,6 +27,18 @@ def available() -> list[str]:
     """cpu, then every CUDA device, then mps."""
     cuda = [f"cuda:{n}" for n in range(torch.cuda.device_count())] if torch.cuda.is_available() else []
     return ["cpu", *cuda, *(["mps"] if torch.backends.mps.is_available() else [])]
+
+
+def mps_can_train() -> bool:
+    """Whether this torch has what an update needs on a Mac's GPU: the warp's backward pass came late."""
+    try:
+        picture = torch.ones(1, 1, 2, 2, device="mps", requires_grad=True)
+        torch.nn.functional.grid_sample(
+            picture, torch.zeros(1, 2, 2, 2, device="mps"), align_corners=True
+        ).sum().backward()
+    except (NotImplementedError, RuntimeError):
+        return False
+    return True
 
 
 def describe(device: str) -> str:

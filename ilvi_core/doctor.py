@@ -18,7 +18,7 @@ from ilvi_core.host.errors import IlviError
 
 PACKAGES = (
     "torch", "torchvision", "numpy", "opencv-python-headless", "av", "OpenImageIO", "OpenEXR", "safetensors", "pyyaml",
-    "platformdirs", "rich",
+    "fileseq", "filelock", "platformdirs", "rich",
 )  # fmt: skip
 LEAKS = ("PYTHONHOME", "PYTHONPATH", "PYTHONSTARTUP", "LD_PRELOAD")
 ENOUGH_BYTES = 2 << 30

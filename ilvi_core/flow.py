@@ -11,6 +11,7 @@ import numpy as np
 from ilvi_core import weights
 from ilvi_core.matte import grow
 
+SMALLEST = 16  # px; DIS works on patches of 8 at half size and throws on less
 Estimator = Callable[[np.ndarray, np.ndarray], np.ndarray]  # (H, W, 3) 0..1 twice -> (H, W, 2) px from a to b
 
 
@@ -46,7 +47,7 @@ def estimator(name: str, device: str) -> tuple[Estimator, str, str]:
 def dis_flow(a: np.ndarray, b: np.ndarray) -> np.ndarray:
     """OpenCV's dense inverse search. a, b: (H, W, 3) float32 in 0..1. Returns (H, W, 2) float32, px from a to b."""
     height, width = a.shape[:2]
-    if min(height, width) < 16:  # DIS works on patches of 8 at half size and throws on less
+    if min(height, width) < SMALLEST:
         return np.zeros((height, width, 2), np.float32)
     dis = cv2.DISOpticalFlow.create(cv2.DISOPTICAL_FLOW_PRESET_MEDIUM)
     dis.setFinestScale(0 if max(height, width) <= 512 else 1)

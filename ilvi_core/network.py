@@ -8,11 +8,13 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor, nn
 
+from ilvi_core.host.job import FLOW_INTERVALS
+
 ENCODER_WIDTHS = (16, 32, 64, 128, 128, 128)  # both convolutions of a block
 DECODER_WIDTHS = ((132, 128), (132, 128), (132, 128), (68, 64), (36, 32), (20, 16))
 SKIP_WIDTH = 4
 SLOPE = 0.2
-FLOW_CHANNELS = 12  # ranges 1, 3, 5; forward then backward; x and y
+FLOW_CHANNELS = 4 * len(FLOW_INTERVALS)  # each range; forward then backward; x and y
 MULTIPLE = 2 ** len(ENCODER_WIDTHS)
 
 
@@ -112,8 +114,9 @@ class EncoderDecoder(nn.Module):
         x = features[-1]
         for block, skip, feature in zip(self.decoder, reversed(self.skips), features[-2::-1], strict=True):
             x = block(torch.cat((self.upsample(x), skip(feature)), dim=1))
-        picture = torch.sigmoid(self.picture(x).float())
-        return picture, None if self.flow is None else self.flow(x).float()
+        with torch.autocast(x.device.type, enabled=False):  # eight bits of mantissa would band the picture
+            x = x.float()
+            return torch.sigmoid(self.picture(x)), None if self.flow is None else self.flow(x)
 
 
 def flow_channel(interval_index: int, backward: bool) -> int:
@@ -121,8 +124,10 @@ def flow_channel(interval_index: int, backward: bool) -> int:
     return 2 * interval_index + (FLOW_CHANNELS // 2 if backward else 0)
 
 
-def parameter_count(network: nn.Module) -> int:
-    return sum(p.numel() for p in network.parameters())
+def parameter_count(dims: int, flow: bool) -> int:
+    """Of such a network, without making one."""
+    with torch.device("meta"):
+        return sum(p.numel() for p in EncoderDecoder(dims, flow).parameters())
 
 
 def forward_flops(network: EncoderDecoder, frames: int, height: int, width: int) -> float:

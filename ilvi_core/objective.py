@@ -5,12 +5,10 @@ from __future__ import annotations
 from torch import Tensor
 
 from ilvi_core import losses, methods
-from ilvi_core.host.job import SolveSettings
+from ilvi_core.host.job import FLOW_INTERVALS, SolveSettings
 from ilvi_core.network import flow_channel
 from ilvi_core.schedule import Batch
 from ilvi_core.window import Window
-
-INTERVALS = (1, 3, 5)  # the flow branch's ranges, in the order of its channels
 
 
 class Objective:
@@ -52,7 +50,7 @@ class Objective:
         window = self._window
         data = window.flows[batch.interval, batch.backward]
         here, there = (slice(1, None), slice(None, -1)) if batch.backward else (slice(None, -1), slice(1, None))
-        channel = flow_channel(INTERVALS.index(batch.interval), batch.backward)
+        channel = flow_channel(FLOW_INTERVALS.index(batch.interval), batch.backward)
         generated = flow[here, channel : channel + 2]
         references = frames[here]
         found = {}

@@ -14,18 +14,22 @@ from typing import Any
 import numpy as np
 
 import ilvi_core
-from ilvi_core.clip import Clip, Loader, Source, read_matte
+from ilvi_core.clip import Clip, Loader, Source, read_matte, windows
 from ilvi_core.composite import composite
 from ilvi_core.host.errors import Cancelled, InputError
 from ilvi_core.host.job import CompSettings, Job, SolveSettings
 from ilvi_core.images import Sink, open_sink, open_source
 from ilvi_core.images import Source as PictureSource
+from ilvi_core.methods import METHODS
+from ilvi_core.movies import MovieSink
+from ilvi_core.network import parameter_count
+from ilvi_core.pairing import fit_matte
 from ilvi_core.report import Report
 from ilvi_core.settings import as_yaml, resolve
-from ilvi_core.solve import Solved, solve
-from ilvi_core.work import FolderWork, publish
+from ilvi_core.solve import Solved, ingredients, solve
+from ilvi_core.work import LOCK, FolderWork, lock, publish
 
-SPARE_BYTES = 200 << 20  # checkpoint, weights and log
+SPARE_BYTES = 20 << 20  # log and settings
 
 
 @dataclass(frozen=True)
@@ -48,13 +52,16 @@ def render(job: Job, report: Report | None = None) -> Result:
     matte = open_source(job.matte.path, "Matte", job.matte.layer)
     frames, written = _frames(job, plate)
     sink = open_sink(job.output, plate, written, avoid=[matte])
+    matte, said = fit_matte(matte, plate)
+    if said:
+        report.info(said)
     try:
         _say_size_and_room(plate, frames, written, sink, settings, report)
         loader = Loader(plate, matte, frames, settings)
         clip = loader.load(lambda done, total: _tick(report, "read", done, total))
         for code, text in clip.notes:
             report.info(text) if code == "enlarged" else report.warning(code, text)
-        folder = work_folder(sink, written)
+        folder = work_folder(sink, frames)
         solved, work = None, None
         if clip.empty:
             report.warning(
@@ -66,6 +73,9 @@ def render(job: Job, report: Report | None = None) -> Result:
             solved, work = _solve(job, clip, settings, comp, written, folder, report)
         files, cut = _write(clip, work, settings, comp, (plate, matte, sink), written, report)
         sink.close()
+        if isinstance(sink, MovieSink):  # its frames are there only now
+            for frame, path in files.items():
+                report.frame(frame, path)
     except BaseException:
         sink.abort()
         raise
@@ -100,7 +110,8 @@ def _write(
             picture, pixels = composite(picture, values, work.fill(frame), clip.region, clip.curve, settings, comp)
             cut += pixels
         files[frame] = sink.write(frame, picture)
-        report.frame(frame, files[frame])
+        if not isinstance(sink, MovieSink):
+            report.frame(frame, files[frame])
         report.progress("write", n + 1, len(written))
     if not cut:
         return files, []
@@ -125,22 +136,32 @@ def _solve(
     from ilvi_core import device
 
     chosen = device.choose(job.run.device)
-    if not job.run.resume:
-        _set_aside(folder, report)
-    work = FolderWork(folder, fingerprint(clip, settings, written), job.run.resume)
-    publish(folder / "settings.yaml", as_yaml(settings, comp).encode())
-    if job.run.resume and work.windows_done() == 0 and work.update() == 0:
-        report.info("There is no checkpoint to go on from; starting anew.")
-    return solve(clip, settings, set(written), chosen, work, report, job.run.checkpoint_every), work
+    with lock(folder):
+        if not job.run.resume:
+            _set_aside(folder, report)
+        made_of = fingerprint(clip, settings, written, ingredients(settings, chosen))
+        work = FolderWork(folder, made_of, job.run.resume)
+        publish(folder / "settings.yaml", as_yaml(settings, comp).encode())
+        if job.run.resume and work.windows_done() == 0 and work.update() == 0:
+            report.info("There is no checkpoint to go on from; starting anew.")
+        return solve(clip, settings, set(written), chosen, work, report, job.run.checkpoint_every), work
 
 
 def _set_aside(folder: Path, report: Report) -> None:
-    """Make way for a new solve: what an earlier one left unfinished is kept beside it, what is finished is replaced."""
-    if list(folder.glob("checkpoint-*.safetensors")):
-        kept = folder.with_name(folder.name + ".previous")
-        shutil.rmtree(kept, ignore_errors=True)
-        folder.rename(kept)
-        report.info(f"An unfinished solve was there; it is kept as {kept} (--resume would have gone on with it).")
+    """Make way for a new solve: an unfinished one is kept beside it, a finished one is replaced."""
+    begun = list(folder.glob("checkpoint-*.safetensors")) or list(folder.glob("fill/*.npy"))
+    if begun and not (folder / "result.json").exists():
+        number = 1
+        while (kept := folder.with_name(f"{folder.name}.unfinished-{number}")).exists():
+            number += 1
+        kept.mkdir()
+        for path in folder.iterdir():
+            if path.name != LOCK:
+                path.rename(kept / path.name)
+        report.info(
+            f"An unfinished solve was there; it is kept in {kept}. To go on with it instead, put its files back into "
+            f"{folder} and add --resume."
+        )
         return
     for pattern in ("checkpoint*", "fill/*.npy", "weights/*.safetensors", "training.jsonl", "result.json"):
         for path in folder.glob(pattern):
@@ -161,11 +182,12 @@ def _frames(job: Job, plate: Source) -> tuple[range | list[int], list[int]]:
     return job.frames.frames(), list(job.frames.written())
 
 
-def work_folder(sink: Sink, written: Sequence[int]) -> Path:
-    """Where checkpoint, log and settings go: a folder beside the output, named after it."""
-    path = sink.path(written[0])
-    name = path.stem.rstrip("-0123456789").rstrip("._- ") if len(written) > 1 or path.stem[-1:].isdigit() else path.stem
-    return path.parent / f"{name or 'frames'}.ilvi"
+def work_folder(sink: Sink, frames: Sequence[int]) -> Path:
+    """Where checkpoint, log and settings go: beside the output, named after it and the range."""
+    path = sink.path(frames[0])
+    pattern = getattr(sink, "pattern", None)
+    name = path.stem if pattern is None else pattern.stem.rstrip("._- ")
+    return path.parent / f"{name or 'frames'}.{frames[0]}-{frames[-1]}.ilvi"
 
 
 def _say_size_and_room(
@@ -182,8 +204,13 @@ def _say_size_and_room(
     first = plate.read(frames[0])
     box = first.display_window
     out = len(written) * sum(p.nbytes for p in first.planes.values())
+    method = METHODS[settings.method]
+    network = 4 * parameter_count(method.dims, method.flow)
+    # a checkpoint holds three states of network and Adam, and two lie side by side while one takes the other's place
+    networks = 1 if method.single_frame else len(windows(len(frames), settings.window))
+    solving = (2 * 9 + networks) * network
     fills = len(written) * settings.size[0] * settings.size[1] * 12
-    needed = out + fills + SPARE_BYTES
+    needed = out + fills + solving + SPARE_BYTES
     folder = sink.path(written[0]).parent
     free = shutil.disk_usage(folder).free
     steps = "" if len(written) == len(frames) else f", {len(written)} of them written"
@@ -204,10 +231,10 @@ def _tick(report: Report, phase: str, done: int, total: int) -> None:
     report.progress(phase, done, total)
 
 
-def fingerprint(clip: Clip, settings: SolveSettings, written: Sequence[int]) -> str:
-    """What a checkpoint belongs to: the pixels learned from, the settings, the frames."""
+def fingerprint(clip: Clip, settings: SolveSettings, written: Sequence[int], made_of: dict[str, str]) -> str:
+    """What a checkpoint belongs to: the pixels learned from, the settings, the frames, precision and weight files."""
     digest = hashlib.sha256()
-    digest.update(json.dumps([asdict(settings), list(clip.frames), list(written), clip.region]).encode())
+    digest.update(json.dumps([asdict(settings), list(clip.frames), list(written), clip.region, made_of]).encode())
     digest.update(np.ascontiguousarray(clip.plate).data)
     digest.update(np.packbits(clip.known).data)
     return digest.hexdigest()

@@ -47,6 +47,7 @@ class Schedule:
             self.batches = all_batches(length, self.size, intervals or (1,), (False, True))
         else:
             self.batches = all_batches(length, self.size, (1,), (False,))
+        self.intervals = tuple(sorted({b.interval for b in self.batches}))
         self._repeat = settings.dip_updates if method.single_frame else settings.updates_per_batch
         epochs = 1 if method.single_frame else settings.epochs
         total = len(self.batches) * self._repeat * epochs

@@ -4,18 +4,19 @@ from __future__ import annotations
 
 from pathlib import Path
 
-import cv2
 import numpy as np
 
 from ilvi_core.demo import DemoClip, make_clip
 from ilvi_core.evaluate.metrics import video_psnr, video_ssim
-from ilvi_core.host.errors import InputError
+from ilvi_core.host.checks import within
+from ilvi_core.host.errors import Cancelled, InputError
 from ilvi_core.host.job import ImageSequence, Job, RunOptions
 from ilvi_core.images import Picture, open_sink, open_source
 from ilvi_core.pipeline import render
 from ilvi_core.report import Report
 from ilvi_core.sheet import contact_sheet
 from ilvi_core.smooth import smooth_fill
+from ilvi_core.stills import write_still
 
 FIRST = 1001
 TRAINING_SECONDS = 70.0  # of the two minutes that a demo may take
@@ -26,6 +27,9 @@ SIZE = (128, 128)  # more updates of a smaller network look better than the reve
 def run_demo(folder: str, report: Report, method: str | None, seed: int, updates: int | None, device: str) -> str:
     """Everything into `folder`; returns the lines to print last."""
     place = Path(folder)
+    within("seed", seed, 0, 2**31 - 1)
+    if updates is not None:
+        within("updates", updates, 1, 1_000_000)
     report.info(f"Making a clip of 24 frames (seed {seed}) in {place}.")
     clip = make_clip(seed=seed)
     _write(place / "plate", clip.plate)
@@ -43,7 +47,10 @@ def run_demo(folder: str, report: Report, method: str | None, seed: int, updates
         run=RunOptions(device=device),
     )
     job.save(place / "job.json")
-    result = render(job, report)
+    try:
+        result = render(job, report)
+    except Cancelled:
+        raise Cancelled("Stopped.", f"Go on with: ilvi render {place / 'job.json'} --resume") from None
     written = open_source(job.output)
     frames = [written.read(number).rgb() for number in result.frames]
     _movie(place, frames)
@@ -57,7 +64,7 @@ def run_demo(folder: str, report: Report, method: str | None, seed: int, updates
         },
         [FIRST + i for i in columns],
     )
-    cv2.imwrite(str(place / "sheet.png"), sheet[..., ::-1])
+    write_still(place / "sheet.png", Picture.from_array(sheet))
     return "\n".join(
         [*scores(clip, frames), f"Frames, movie and contact sheet are in {place}: see {place / 'sheet.png'}"]
     )
@@ -90,9 +97,7 @@ def _write(folder: Path, frames: np.ndarray) -> None:
         folder.mkdir(parents=True, exist_ok=True)
         for n, frame in enumerate(frames):
             picture = np.round(np.clip(frame, 0, 1) * 255).astype(np.uint8)
-            path = folder / f"{folder.name}.{FIRST + n}.png"
-            if not cv2.imwrite(str(path), picture[..., ::-1] if picture.ndim == 3 else picture):
-                raise OSError(None, "the file was not written")
+            write_still(folder / f"{folder.name}.{FIRST + n}.png", Picture.from_array(picture))
     except OSError as error:
         raise InputError(
             f"{folder} cannot be written: {error.strerror}.", "Name another folder: ilvi demo FOLDER."

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Collection, Iterator
+from collections.abc import Callable, Collection, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
@@ -17,7 +17,8 @@ from ilvi_core.host.errors import Cancelled, DeviceError
 from ilvi_core.host.job import SolveSettings
 from ilvi_core.methods import Method
 from ilvi_core.report import Report
-from ilvi_core.train import Hooks, Trainer, fill_frame
+from ilvi_core.schedule import Schedule
+from ilvi_core.train import Hooks, Trainer, fills
 from ilvi_core.window import Window
 from ilvi_core.work import FolderWork, MemoryWork
 
@@ -60,17 +61,40 @@ def solve(
 
     Cancelled with a checkpoint when the report says stop; DeviceError when the device runs out of memory.
     """
-    solver = Solver(clip, settings, device, work, report, save_every)
-    runs = solver.windows()
     try:
+        solver = Solver(clip, settings, device, work, report, save_every)
+        runs = solver.windows()
         for number in range(work.windows_done(), len(runs)):
             solver.solve_window(number, runs[number], wanted)
-    except (torch.OutOfMemoryError, MemoryError) as error:
+    except (RuntimeError, MemoryError) as error:
+        if not is_out_of_memory(error):
+            raise
+        other = "or --device cpu" if device != "cpu" else "or a machine with more memory"
         raise DeviceError(
             f"The device {device} ran out of memory at the working size {clip.size[0]}x{clip.size[1]}.",
-            "Use a smaller --size, fewer frames (--set window=40), or --device cpu.",
+            f"Use a smaller --size, fewer frames for each network (--set window=40), {other}.",
         ) from error
     return solver.solved
+
+
+def is_out_of_memory(error: BaseException) -> bool:
+    """torch has an exception of its own for CUDA and a plain RuntimeError for the CPU."""
+    words = ("out of memory", "can't allocate memory", "not enough memory")
+    return isinstance(error, (torch.OutOfMemoryError, MemoryError)) or any(w in str(error).lower() for w in words)
+
+
+def ingredients(settings: SolveSettings, device: str) -> dict[str, str]:
+    """What a solve is made of beyond its settings: number format, and the weight files that take part."""
+    method = methods.METHODS[settings.method]
+    made_of = {"precision": str(devices.number_format(settings.precision, device))}
+    if method.flow:
+        kinds = ("raft_large", "raft_small") if settings.flow == "auto" else (settings.flow,)
+        found = next((file for kind in kinds if kind != "dis" and (file := weights.find(kind))), None)
+        made_of["flow"] = found.sha256 if found else "dis"
+    if methods.PERCEPTUAL in method.terms and settings.perceptual_weight > 0:
+        vgg = weights.find("vgg16")
+        made_of["vgg16"] = vgg.sha256 if vgg else ""
+    return made_of
 
 
 class Solver:
@@ -94,6 +118,9 @@ class Solver:
         self._estimate: flow.Estimator | None = None
         self._vgg: Any = None
         self._estimated = False
+        self._log_failed = False
+        length = 1 if self.method.single_frame else settings.window
+        self._count = len(windows(len(clip.frames), length))
         if self.method.flow:
             self._estimate, self.solved.flow, said = flow.estimator(settings.flow, device)
             if said:
@@ -128,12 +155,12 @@ class Solver:
                     f"A window has {shortest} frame{'s' * (shortest > 1)}, fewer than a batch of "
                     f"{self.settings.batch}: the batch is {shortest}.",
                 )
-            size = min(self.settings.batch, shortest)
-            dropped = [t for t in self.settings.intervals if t > 1 and (size - 1) * t >= shortest]
+            used = Schedule(self.method, self.settings, shortest).intervals
+            dropped = [t for t in self.settings.intervals if t not in used]
             if self.method.flow and dropped:
                 self.report.info(
-                    f"No batch of {size} frames at interval {' or '.join(map(str, dropped))} fits {shortest} frames; "
-                    f"the other intervals are used."
+                    f"No batch of {min(self.settings.batch, shortest)} frames at interval "
+                    f"{' or '.join(map(str, dropped))} fits {shortest} frames; used: {', '.join(map(str, used))}."
                 )
         unseen = [self.clip.frames[i] for run in runs for i in run if not self.clip.known[run.start : run.stop].any()]
         if unseen:
@@ -149,10 +176,10 @@ class Solver:
         data = self.prepare(run)
         trainer = Trainer(self.method, self.settings, data, self.precision, self._vgg)
         self.work.restore(number, trainer)
-        self._say_how_long(number, run, data)
+        self._say_how_long(number, data, trainer)
         hooks = Hooks(
             progress=lambda done, total, loss, left: self._progress(number, done, total, loss, left),
-            log=lambda record: self.work.log({"window": number, **record}),
+            log=lambda record: self._log({"window": number, **record}),
             warning=self._warn,
             stop=self.report.stop,
             save=lambda t: self.work.save(number, t),
@@ -163,10 +190,9 @@ class Solver:
         self.solved.updates.append(trainer.state.update)
         self.solved.recoveries += trainer.state.recoveries
         with self.solved.timed("fill"):
-            for index, frame in enumerate(data.frames):
-                if frame in wanted:
-                    fill = fill_frame(trainer.network, data, index, trainer.schedule.size, trainer.autocast)
-                    self.work.put_fill(frame, fill.permute(1, 2, 0).cpu().numpy())
+            places = {index for index, frame in enumerate(data.frames) if frame in wanted}
+            for index, fill in fills(trainer.network, data, trainer.schedule.size, places):
+                self.work.put_fill(data.frames[index], fill.permute(1, 2, 0).cpu().numpy())
         self.work.finish_window(number, trainer)
 
     def prepare(self, run: range) -> Window:
@@ -175,51 +201,65 @@ class Solver:
         plate, known = self.clip.plate[part], self.clip.known[part]
         with self.solved.timed("prepare"):
             data = window.build(self.clip.frames[part], plate, known, self.settings, self.device)
-        if self._estimate is not None and len(run) > 1:
+        if self._estimate is not None and len(run) > 1 and min(self.clip.size) < flow.SMALLEST:
+            self.report.info(f"Under {flow.SMALLEST} pixels there is no optical flow: the picture alone is learned.")
+        elif self._estimate is not None and len(run) > 1:
             with self.solved.timed("flow"):
                 filled = data.plate.permute(0, 2, 3, 1).cpu().numpy()
                 pictures = filled if self.settings.flow_input == "filled" else plate
-                window.add_flows(data, pictures, known, self.settings, self._estimate, self._flow_tick)
+                intervals = Schedule(self.method, self.settings, len(run)).intervals
+                tick = self._tick("flow")
+                margin = self.settings.flow_margin
+                window.add_flows(data, pictures, known, intervals, margin, self._estimate, tick)
         if self._vgg is not None:
-            with self.solved.timed("features"), torch.no_grad():
-                features = [self._vgg(data.plate[i : i + 1]) for i in range(len(run))]
-                for layer in self.settings.perceptual_layers:
-                    stacked = torch.cat([f[layer] for f in features])
-                    # a clip's features are large; half of float32 is enough where the rest is bfloat16 too
-                    data.features[layer] = stacked if self.precision == torch.float32 else stacked.bfloat16()
+            with self.solved.timed("features"):
+                # a clip's features are large: where the rest is bfloat16, so are they
+                window.add_features(data, self._vgg, self.precision, self._tick("features"))
         return data
 
-    def _flow_tick(self, done: int, total: int) -> None:
+    def _tick(self, phase: str) -> Callable[[int, int], None]:
+        """For the phases before training: says how far they are, and stops when asked to."""
+
+        def tick(done: int, total: int) -> None:
+            self._stop_if_asked()
+            self.report.progress(phase, done, total)
+
+        return tick
+
+    def _stop_if_asked(self) -> None:
         if self.report.stop():
-            raise Cancelled("Stopped.", "Nothing was learned yet.")
-        self.report.progress("flow", done, total)
+            kept = self.work.windows_done() > 0
+            raise Cancelled("Stopped.", "Run it again with --resume to go on." if kept else "Nothing was learned yet.")
+
+    def _log(self, record: dict[str, Any]) -> None:
+        """A full disk must not end a training for the sake of its log."""
+        try:
+            self.work.log(record)
+        except OSError as error:
+            if not self._log_failed:
+                self._warn("log", f"The training log cannot be written: {error.strerror}. Training goes on.")
+            self._log_failed = True
 
     def _progress(self, number: int, done: int, total: int, loss: float, left: float) -> None:
-        if self.method.single_frame:
-            frames = len(self.clip.frames)
-            left += left / max(total - done, 1) * total * (frames - number - 1) if done < total else 0.0
-            done, total = number * total + done, frames * total
-        self.report.progress("train", done, total, loss, left)
+        """As if all windows were one training; their lengths differ by a frame at most."""
+        count = self._count
+        if done < total:
+            left += left / (total - done) * total * (count - number - 1)
+        self.report.progress("train", number * total + done, count * total, loss, left)
 
-    def _say_how_long(self, number: int, run: range, data: Window) -> None:
+    def _say_how_long(self, number: int, data: Window, trainer: Trainer) -> None:
         """Before the first network is trained: an estimate, from a few updates of a network that is thrown away."""
         if self._estimated:
             return
         self._estimated = True
         trial = Trainer(self.method, self.settings, data, self.precision, self._vgg)
-        updates = trial.schedule.total
-        count = len(self.windows_left(number, run))
-        took = trial.time_updates(TRIAL_UPDATES)
+        updates, count = trial.schedule.total, self._count - number
+        took = trial.time_updates(TRIAL_UPDATES, self.report.stop)
         self.report.info(
             f"Training {count} network{'s' * (count > 1)}, {updates} updates each, at {self.clip.size[0]}x"
             f"{self.clip.size[1]} on {self.solved.device} in {self.solved.precision}: about "
-            f"{duration(took * updates * count)} ({took:.3g} s an update)."
+            f"{duration(took * (updates * count - trainer.state.update))} ({took:.3g} s an update)."
         )
-
-    def windows_left(self, number: int, run: range) -> range:
-        """The numbers of the windows from `number` on."""
-        length = 1 if self.method.single_frame else self.settings.window
-        return range(number, len(windows(len(self.clip.frames), length)))
 
 
 def duration(seconds: float) -> str:

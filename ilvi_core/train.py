@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Collection, Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -90,7 +90,8 @@ class Trainer:
     def run(self, hooks: Hooks) -> None:
         """Go on to the end of the schedule. Cancelled (after a last `save`) when asked to stop."""
         self.network.train()
-        self._good = self._state()
+        if self._good is None:
+            self._good = self._state()
         saved = resumed = time.monotonic()
         before, first = self.state.seconds, self.state.update
         while self.state.update < self.schedule.total and not self.state.stopped_early:
@@ -112,9 +113,17 @@ class Trainer:
             if self.state.update % READ_EVERY == 0 and now - saved > hooks.save_every:
                 hooks.save(self)
                 saved = time.monotonic()
+        self._finish(hooks)
+
+    def _finish(self, hooks: Hooks) -> None:
+        """The last, partial reading; the best state (dip); the settled statistics."""
+        if self._meter[1].any():
+            self._read(hooks)
+        if not all(bool(torch.isfinite(p).all()) for p in self.network.parameters()):
+            self._recover(hooks)  # the very last step broke it: no reading has seen that
         if self.method.single_frame and self.settings.keep_best_every:
             self._choose_best()
-        settle(self.network, self.window, self.schedule.size, self.autocast)
+        settle(self.network, self.window, self.schedule.size)
 
     def _update(self) -> None:
         """One forward pass, one back-propagation, one step of Adam."""
@@ -145,14 +154,17 @@ class Trainer:
                     self._meter[0, column] += value.detach()
                     self._meter[1, column] += 1
 
-    def time_updates(self, count: int) -> float:
+    def time_updates(self, count: int, stop: Callable[[], bool] = lambda: False) -> float:
         """Seconds an update takes, by doing `count` of them after a slower first one; for a trial network only."""
         self.network.train()
-        self._update()
-        synchronise(self.device)
         began = time.monotonic()
-        for _ in range(count):
+        for n in range(count + 1):
+            if stop():
+                raise Cancelled("Stopped.", "Nothing new was learned yet.")
             self._update()
+            if n == 0:
+                synchronise(self.device)
+                began = time.monotonic()
         synchronise(self.device)
         return (time.monotonic() - began) / count
 
@@ -230,7 +242,7 @@ class Trainer:
     # -- state ------------------------------------------------------------------------------------------------
 
     def _state(self) -> Snapshot:
-        """Network and optimiser, copied, on the device."""
+        """Network and optimiser, copied, on the device: what training can go back to."""
         state = {f"network.{k}": v for k, v in self.network.state_dict().items()}
         for n, moments in self.optimizer.state_dict()["state"].items():
             state.update({f"adam.{n}.{k}": v for k, v in moments.items()})
@@ -254,8 +266,8 @@ class Trainer:
     def tensors(self) -> Snapshot:
         """All tensors of a checkpoint, on the CPU."""
         state = {**self._state(), "meter": self._meter}
-        if self._best is not None:
-            state.update({f"best.{k}": v for k, v in self._best.items()})
+        for name, kept in (("best", self._best), ("good", self._good), ("candidate", self._candidate)):
+            state.update({f"{name}.{k}": v for k, v in (kept or {}).items()})
         return {k: v.detach().to("cpu", copy=True).contiguous() for k, v in state.items()}
 
     def load(self, tensors: Snapshot, state: Progress) -> None:
@@ -263,8 +275,12 @@ class Trainer:
         on_device = {k: v.to(self.device) for k, v in tensors.items()}
         self._restore(on_device)
         self._meter.copy_(on_device["meter"])
-        best = {k[5:]: v for k, v in on_device.items() if k.startswith("best.")}
-        self._best, self.state = best or None, state
+        kept = [
+            {k.removeprefix(name): v for k, v in on_device.items() if k.startswith(name)} or None
+            for name in ("best.", "good.", "candidate.")
+        ]
+        self._best, self._good, self._candidate = kept
+        self.state = state
 
 
 def synchronise(device: torch.device) -> None:
@@ -287,11 +303,11 @@ def new_network(method: Method, seed: int, frame: int) -> EncoderDecoder:
 
 
 @torch.no_grad()
-def settle(network: EncoderDecoder, window: Window, size: int, autocast: torch.dtype | None) -> None:
+def settle(network: EncoderDecoder, window: Window, size: int) -> None:
     """Settle BatchNorm's statistics over the window, and leave the network in eval mode.
 
     The mean of the batch statistics over batches of `size` consecutive frames that cover the window; from then on a
-    frame's fill depends on weights and frame alone.
+    frame's fill depends on weights and frame alone. In float32, as the fills: bfloat16 would band them.
     """
     norms = [m for m in network.modules() if isinstance(m, torch.nn.modules.batchnorm._BatchNorm)]
     for norm in norms:
@@ -299,8 +315,7 @@ def settle(network: EncoderDecoder, window: Window, size: int, autocast: torch.d
         norm.momentum = None  # the plain mean of all batches
     network.train()
     for tile in tiles(len(window.frames), size):
-        with torch.autocast(window.plate.device.type, autocast, enabled=autocast is not None):
-            generate(network, window.noise[tile.start : tile.stop])
+        generate(network, window.noise[tile.start : tile.stop])
     for norm in norms:
         norm.momentum = 0.1
     network.eval()
@@ -314,15 +329,17 @@ def tiles(length: int, size: int) -> list[range]:
 
 
 @torch.no_grad()
-def fill_frame(network: EncoderDecoder, window: Window, index: int, size: int, autocast: torch.dtype | None) -> Tensor:
-    """The generated picture (3, h, w) of the window's frame number `index`, float32 in 0..1.
+def fills(network: EncoderDecoder, window: Window, size: int, wanted: Collection[int]) -> Iterator[tuple[int, Tensor]]:
+    """(index, picture (3, h, w), float32 in 0..1) of the wanted frames of the window, by index.
 
-    2D: from that frame's noise alone. 3D: from the first of the fixed tiles (of `size` frames) that holds it.
+    2D: each from its own noise alone. 3D: from the first of the fixed tiles (of `size` frames) that holds it.
     """
-    if network.dims == 2:
-        tile = range(index, index + 1)
-    else:
-        tile = next(t for t in tiles(len(window.frames), size) if index in t)
-    with torch.autocast(window.plate.device.type, autocast, enabled=autocast is not None):
+    done: set[int] = set()
+    for tile in tiles(len(window.frames), size if network.dims == 3 else 1):
+        new = [index for index in tile if index in wanted and index not in done]
+        if not new:
+            continue
+        done.update(new)
         picture, _ = generate(network, window.noise[tile.start : tile.stop])
-    return window.crop(picture)[index - tile.start].float()
+        for index in new:
+            yield index, window.crop(picture)[index - tile.start]

@@ -27,5 +27,6 @@ def warp(picture: Tensor, flow: Tensor, grid: Tensor) -> tuple[Tensor, Tensor]:
     x, y = (grid + flow).unbind(1)
     inside = ((x >= 0) & (x <= width - 1) & (y >= 0) & (y <= height - 1)).to(picture.dtype)[:, None]
     place = torch.stack((x * (2 / max(width - 1, 1)) - 1, y * (2 / max(height - 1, 1)) - 1), dim=-1)
-    warped = F.grid_sample(picture, place, mode="bilinear", padding_mode="border", align_corners=True)
+    # clamped here, not by padding_mode="border", which MPS does not have
+    warped = F.grid_sample(picture, place.clamp(-1, 1), mode="bilinear", align_corners=True)
     return warped, inside

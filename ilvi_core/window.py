@@ -90,16 +90,17 @@ def add_flows(
     window: Window,
     pictures: np.ndarray,
     known: np.ndarray,
-    settings: SolveSettings,
+    intervals: Sequence[int],
+    margin: int,
     estimate: Estimator,
     tick: Callable[[int, int], None] = lambda done, total: None,
 ) -> None:
-    """Estimate the flow of every interval and put it on the window's device. pictures: (T, h, w, 3), known: (T, h, w).
+    """Estimate the flow at these intervals and put it on the window's device. pictures: (T, h, w, 3), known: (T, h, w).
 
-    tick(done, total): after each pair of frames.
+    margin: px round the hole in which it is not believed.  tick(done, total): after each pair of frames.
     """
     count = len(pictures)
-    intervals = [t for t in settings.intervals if t < count]
+    intervals = [t for t in intervals if t < count]
     total = sum(count - t for t in intervals)
     done = 0
 
@@ -109,11 +110,29 @@ def add_flows(
         tick(done, total)
 
     for interval in intervals:
-        pair = interval_flows(pictures, known, interval, settings.flow_margin, estimate, one_more)
+        pair = interval_flows(pictures, known, interval, margin, estimate, one_more)
         for backward, flow in zip((False, True), pair, strict=True):
             window.flows[interval, backward] = _on_device(
                 window, flow.flow, flow.believed, flow.reliable, interval if backward else 0
             )
+
+
+@torch.no_grad()
+def add_features(
+    window: Window,
+    vgg: Callable[[Tensor], dict[str, Tensor]],
+    dtype: torch.dtype,
+    tick: Callable[[int, int], None] = lambda done, total: None,
+) -> None:
+    """VGG16's features of every frame of the filled plate, once: (T, C_k, H_k, W_k) for each layer, in `dtype`."""
+    count = len(window.frames)
+    for index in range(count):
+        for layer, feature in vgg(window.plate[index : index + 1]).items():
+            if layer not in window.features:
+                # filled frame by frame, so that no second copy of all of them is ever there
+                window.features[layer] = torch.empty((count, *feature.shape[1:]), dtype=dtype, device=feature.device)
+            window.features[layer][index] = feature[0]
+        tick(index + 1, count)
 
 
 def _on_device(window: Window, flow: np.ndarray, believed: np.ndarray, reliable: np.ndarray, first: int) -> DeviceFlow:

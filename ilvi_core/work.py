@@ -5,12 +5,15 @@ from __future__ import annotations
 import dataclasses
 import io
 import json
+import math
 import os
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-import torch
+from filelock import FileLock, Timeout
 from safetensors.torch import load_file, save_file
 from torch import Tensor
 
@@ -19,6 +22,7 @@ from ilvi_core.train import Progress, Trainer
 
 CHECKPOINT = "checkpoint.json"
 LOG = "training.jsonl"
+LOCK = "solve.lock"
 
 
 class MemoryWork:
@@ -59,8 +63,7 @@ class FolderWork:
     def __init__(self, folder: Path, fingerprint: str, resume: bool) -> None:
         self.folder, self._fingerprint = folder, fingerprint
         self._record: dict[str, Any] = {"fingerprint": fingerprint, "windows_done": 0}
-        for part in ("fill", "weights"):
-            (folder / part).mkdir(parents=True, exist_ok=True)
+        make_folders(folder / "fill", folder / "weights")
         self._previous = self._read() if resume else None
         if self._previous is not None:
             self._record = self._previous
@@ -90,7 +93,7 @@ class FolderWork:
         """A checkpoint of a training in progress: the tensors under a new name, then the JSON that names them."""
         name = f"checkpoint-{window}-{trainer.state.update}.safetensors"
         self._publish_tensors(self.folder / name, trainer.tensors())
-        self._write({"window": window, "tensors": name, "state": dataclasses.asdict(trainer.state)})
+        self._write({"window": window, "tensors": name, "state": _plain(dataclasses.asdict(trainer.state))})
 
     def restore(self, window: int, trainer: Trainer) -> bool:
         """Put a trainer where the checkpoint was; False when there is none of this window."""
@@ -102,7 +105,13 @@ class FolderWork:
             raise IlviError(
                 f"The checkpoint {self._previous['tensors']} cannot be read: {error}.", "Run it without --resume."
             ) from None
-        trainer.load(tensors, Progress(**self._previous["state"]))
+        try:
+            state: dict[str, Any] = {k: math.inf if v is None else v for k, v in self._previous["state"].items()}
+            trainer.load(tensors, Progress(**state))
+        except (KeyError, TypeError, RuntimeError) as error:
+            raise IlviError(
+                f"The checkpoint {self._previous['tensors']} is of another ILVI: {error}.", "Run it without --resume."
+            ) from None
         return True
 
     def finish_window(self, window: int, trainer: Trainer) -> None:
@@ -118,7 +127,7 @@ class FolderWork:
     def log(self, record: dict[str, Any]) -> None:
         """One line of training.jsonl."""
         with open(self.folder / LOG, "a", encoding="utf-8") as file:
-            file.write(json.dumps(record) + "\n")
+            file.write(json.dumps(_plain(record)) + "\n")
 
     def _write(self, entries: dict[str, Any]) -> None:
         done = entries.get("windows_done", self._record["windows_done"])
@@ -168,7 +177,15 @@ class FolderWork:
             os.replace(partial, path)
         except Exception as error:
             partial.unlink(missing_ok=True)
-            raise IlviError(f"{path} cannot be written: {error}.", "See that its folder is there and has room, then go on with --resume.") from None
+            raise IlviError(
+                f"{path} cannot be written: {error}.",
+                "See that its folder is there and has room, then go on with --resume.",
+            ) from None
+
+
+def _plain(record: dict[str, Any]) -> dict[str, Any]:
+    """JSON has no infinity and no NaN: null stands for them."""
+    return {k: None if isinstance(v, float) and not math.isfinite(v) else v for k, v in record.items()}
 
 
 def publish(path: Path, data: bytes) -> None:
@@ -184,6 +201,30 @@ def publish(path: Path, data: bytes) -> None:
         ) from None
 
 
-def load_weights(path: Path, device: str) -> dict[str, Tensor]:
-    """A window's network, for inference."""
-    return {k: v.to(torch.device(device)) for k, v in load_file(path).items()}
+def make_folders(*folders: Path) -> None:
+    """IlviError where one cannot be made."""
+    for folder in folders:
+        try:
+            folder.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise InputError(
+                f"The folder {folder} cannot be made: {error.strerror}.",
+                "Remove what is in its way, or write elsewhere.",
+            ) from None
+
+
+@contextmanager
+def lock(folder: Path) -> Iterator[None]:
+    """One solve at a time in a folder. InputError while another process is at it."""
+    make_folders(folder)
+    guard = FileLock(folder / LOCK)
+    try:
+        guard.acquire(timeout=0)
+    except Timeout:
+        raise InputError(
+            f"Another ILVI is solving into {folder}.", "Wait for it, stop it, or write to another place."
+        ) from None
+    try:
+        yield
+    finally:
+        guard.release()

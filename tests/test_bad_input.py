@@ -109,6 +109,25 @@ CASES = {
         "Did you mean 'window'?",
     ),
     "job without an output": (lambda s: write_job(s, output=None), ["render", "job.json"], "no 'output'"),
+    "a plate of two sizes": (
+        lambda s: cv2.imwrite(str(s / "plate/p.1003.png"), np.zeros((50, 64, 3), np.uint8)),
+        BASE,
+        "1003 is 64x50",
+    ),
+    "a matte pattern with one frame": (
+        lambda s: [(s / f"matte/m.{n}.png").unlink() for n in (1002, 1003, 1004)],
+        [*BASE, "--matte", "matte/m.####.png"],
+        "Matte has no frame 1002",
+    ),
+    "a file where the work folder goes": (
+        lambda s: ((s / "out").mkdir(), (s / "out/p.1001-1004.ilvi").write_text("x")),
+        BASE,
+        "cannot be made",
+    ),
+    "no perceptual layers": (no_spoiling, [*BASE, "--set", "perceptual_layers="], "perceptual_layers"),
+    "bench without frames": (no_spoiling, ["bench", "--window", "0"], "window is 0"),
+    "demo without updates": (no_spoiling, ["demo", "d", "--updates", "0"], "updates is 0"),
+    "demo with a negative seed": (no_spoiling, ["demo", "d", "--seed", "-1"], "seed is -1"),
     "no such job": (no_spoiling, ["render", "nothing.json"], "nothing.json"),
     "weights that are none": (
         lambda s: (s / "vgg16-397923af.pth").write_text("hello"),
@@ -167,13 +186,22 @@ def test_a_truncated_exr_is_noticed(shot, capsys):
     assert not list(shot.glob("out/*.exr"))
 
 
-def test_out_of_memory_is_exit_code_3(shot, capsys, monkeypatch):
+@pytest.mark.parametrize(
+    "error",
+    [
+        torch.OutOfMemoryError("CUDA out of memory"),
+        RuntimeError("[enforce fail] DefaultCPUAllocator: can't allocate memory: you tried to allocate 9e9 bytes"),
+        MemoryError(),
+    ],
+)
+@pytest.mark.parametrize("place", ["fills", "Solver"])
+def test_out_of_memory_is_exit_code_3(place, error, shot, capsys, monkeypatch):
     from ilvi_core import solve
 
     def starve(*args):
-        raise torch.OutOfMemoryError("CUDA out of memory")
+        raise error
 
-    monkeypatch.setattr(solve, "fill_frame", starve)
+    monkeypatch.setattr(solve, place, starve)
     assert main(BASE) == 3
     said = capsys.readouterr().err
     assert "ran out of memory" in said
@@ -183,7 +211,7 @@ def test_out_of_memory_is_exit_code_3(shot, capsys, monkeypatch):
 def test_a_fault_of_ours_leaves_a_log_and_no_traceback(shot, capsys, monkeypatch):
     from ilvi_core import solve
 
-    monkeypatch.setattr(solve, "fill_frame", lambda *args: 1 / 0)
+    monkeypatch.setattr(solve, "fills", lambda *args: 1 / 0)
     assert main(BASE) == 1
     said = capsys.readouterr().err
     assert "Traceback" not in said

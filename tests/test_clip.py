@@ -74,11 +74,9 @@ def test_sizes_differ() -> None:
     assert caught.value.message == "The matte's frame 1 is 61x40, the plate's is 60x40."
 
 
-def test_one_still_matte_serves_every_frame() -> None:
-    still = a_source(mattes(1), 77)
-    clip = load(a_source(plates(3)), still, size=(60, 40))
-    for n in range(3):
-        np.testing.assert_array_equal(clip.known[n], mattes(1)[0] == 0)
+def test_a_matte_of_one_frame_does_not_serve_others() -> None:
+    with pytest.raises(InputError, match="Matte has no frame 1"):
+        load(a_source(plates(3)), a_source(mattes(1), 77), size=(60, 40))
 
 
 def test_alpha_or_luminance() -> None:
@@ -96,15 +94,6 @@ def test_alpha_or_luminance() -> None:
     assert by_alpha.known.sum() == 1
     inverted = load(a_source(plates()), a_source(255 - rgba), size=(60, 40), matte_channel="R", matte_invert=True)
     assert (~inverted.known[0]).sum() == 16
-
-
-def test_a_still_matte_is_read_once_to_find_its_channel() -> None:
-    rgba = np.full((1, 40, 60, 4), 255, np.uint8)
-    rgba[0, 20:, :, :3] = 0
-    still = a_source(rgba)
-    loader = Loader(a_source(plates(4)), still, [1, 2, 3, 4], SolveSettings())
-    assert loader._find_channel() == "luminance"
-    assert still.reads == [1]
 
 
 def test_matte_that_covers_everything() -> None:
@@ -185,7 +174,7 @@ def test_data_window_that_moves() -> None:
     windows_ = {1: Box(-4, -2, 60, 40), 2: Box(3, 5, 60, 40), 3: Box(10, 10, 20, 20)}
     rgb = {f: RNG.random((b.height, b.width, 3), np.float32) for f, b in windows_.items()}
     plate = FakeSource({f: a_picture(rgb[f], b, display) for f, b in windows_.items()})
-    matte = a_source(mattes(1))
+    matte = a_source(np.repeat(mattes(1), 3, axis=0))
     clip = load(plate, matte, size=(67, 47))
     assert clip.region == Box(-4, -2, 67, 47)
     hole = np.zeros((47, 67), bool)

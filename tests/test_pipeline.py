@@ -10,14 +10,18 @@ from pathlib import Path
 import cv2
 import numpy as np
 import pytest
+import torch
 import yaml
+from torchvision.models import vgg16
 
 import ilvi_core
+from ilvi_core import weights
 from ilvi_core.host.errors import Cancelled, InputError
 from ilvi_core.host.job import FrameRange, ImageSequence, Job, RunOptions
 from ilvi_core.images import open_source
 from ilvi_core.pipeline import render
 from ilvi_core.report import Report
+from ilvi_core.work import FolderWork, lock
 
 WIDTH, HEIGHT, FRAMES = 96, 72, 6
 QUICK = {"method": "dip-vid", "max_updates": 3, "size": "64x48", "batch": 2, "precision": "float32"}
@@ -102,7 +106,7 @@ def test_a_job_keeps_the_plate_outside_the_comp_matte_and_fills_inside(shot):
 
 def test_what_is_left_beside_the_output(shot):
     result = render(job_for(shot))
-    assert result.folder == shot / "out" / "clean.ilvi"
+    assert result.folder == shot / "out" / "clean.1001-1006.ilvi"
     settings = yaml.safe_load((result.folder / "settings.yaml").read_text())
     assert settings["solve"]["method"] == "dip-vid"
     assert settings["solve"]["learning_rate"] == 0.005  # the preset's, resolved
@@ -183,7 +187,7 @@ def test_a_stopped_job_goes_on_with_resume_and_gives_the_same_frames(shot, metho
     with pytest.raises(Cancelled):
         render(job_for(shot, solve=solve, frames=small), Listener(stop_after=15 if method == "dip" else 5))
     assert not list((shot / "out").glob("*.png"))
-    checkpoint = json.loads((shot / "out" / "clean.ilvi" / "checkpoint.json").read_text())
+    checkpoint = json.loads((shot / "out" / "clean.1001-1003.ilvi" / "checkpoint.json").read_text())
     assert checkpoint["windows_done"] == (1 if method == "dip" else 0)
     listener = Listener()
     again = render(job_for(shot, solve=solve, frames=small, run=RunOptions(resume=True)), listener)
@@ -319,8 +323,8 @@ def test_ctrl_c_and_sigterm_leave_a_checkpoint_and_exit_130(shot, number):
         process.kill()
     assert "--resume" in rest
     assert "Traceback" not in rest
-    checkpoint = json.loads(Path(shot, "out", "c.ilvi", "checkpoint.json").read_text())
-    assert (shot / "out" / "c.ilvi" / checkpoint["tensors"]).exists()
+    checkpoint = json.loads(Path(shot, "out", "c.1001-1006.ilvi", "checkpoint.json").read_text())
+    assert (shot / "out" / "c.1001-1006.ilvi" / checkpoint["tensors"]).exists()
     assert checkpoint["state"]["update"] > 0
 
 
@@ -337,11 +341,82 @@ def test_a_frame_of_nothing_but_hole_is_warned_about(shot):
 
 def test_an_unfinished_solve_is_set_aside_not_lost(shot):
     solve = {**QUICK, "max_updates": 12}
-    with pytest.raises(Cancelled):
-        render(job_for(shot, solve=solve), Listener(stop_after=5))
+    for _ in range(2):
+        with pytest.raises(Cancelled):
+            render(job_for(shot, solve=solve), Listener(stop_after=5))
     listener = Listener()
     render(job_for(shot, solve=solve), listener)
-    assert any("clean.ilvi.previous" in text for text in listener.news)
-    kept = shot / "out" / "clean.ilvi.previous"
-    checkpoint = json.loads((kept / "checkpoint.json").read_text())
-    assert (kept / checkpoint["tensors"]).exists()
+    assert any("clean.1001-1006.ilvi.unfinished-2" in text for text in listener.news)
+    for number in (1, 2):
+        kept = shot / "out" / f"clean.1001-1006.ilvi.unfinished-{number}"
+        checkpoint = json.loads((kept / "checkpoint.json").read_text())
+        assert (kept / checkpoint["tensors"]).exists()
+    # what is finished is replaced
+    render(job_for(shot, solve=solve))
+    assert len(list((shot / "out").glob("*.unfinished-*"))) == 2
+
+
+def test_solved_windows_are_set_aside_too(shot):
+    job = job_for(shot, frames=FrameRange(1001, 1003), solve={**QUICK, "method": "dip", "dip_updates": 4})
+    with pytest.raises(Cancelled):
+        render(job, Listener(stop_after=8))
+    render(job)
+    kept = shot / "out" / "clean.1001-1003.ilvi.unfinished-1"
+    assert len(list((kept / "fill").glob("*.npy"))) == 2
+
+
+def test_one_solve_at_a_time_in_a_folder(shot):
+    with (
+        lock(shot / "out" / "clean.1001-1006.ilvi"),
+        pytest.raises(InputError, match="Another ILVI is solving"),
+    ):
+        render(job_for(shot))
+    render(job_for(shot))
+
+
+def test_other_outputs_and_ranges_have_folders_of_their_own(shot):
+    first, later = FrameRange(1001, 1002), FrameRange(1003, 1004)
+    outputs = ["o/clean_v1.####.png", "o/clean_v2.####.png", "o/a1.mov", "o/a2.mov"]
+    folders = {render(job_for(shot, frames=first, output=str(shot / name))).folder for name in outputs}
+    folders.add(render(job_for(shot, frames=later, output=str(shot / outputs[0]))).folder)
+    assert len(folders) == 5
+
+
+def test_resume_with_other_weight_files_is_refused_in_words(shot, monkeypatch, tmp_path):
+    monkeypatch.setenv("ILVI_WEIGHTS", str(tmp_path / "weights"))
+    solve = {**QUICK, "method": "dip-vid-flow", "max_updates": 12}
+    with pytest.raises(Cancelled):
+        render(job_for(shot, solve=solve), Listener(stop_after=3))
+    torch.manual_seed(0)
+    state = {f"features.{k}": v for k, v in vgg16(weights=None).features[:16].state_dict().items()}
+    torch.save(state, tmp_path / "mine.pth")
+    weights.import_file(tmp_path / "mine.pth", "vgg16")
+    with pytest.raises(InputError, match="belongs to other"):
+        render(job_for(shot, solve=solve, run=RunOptions(resume=True)))
+
+
+def test_a_still_matte_and_a_movies_mattes_are_paired_and_said(shot):
+    listener = Listener()
+    still = ImageSequence(str(shot / "matte" / "matte.1003.png"))
+    render(job_for(shot, matte=still, output=str(shot / "clean.mov")), listener)
+    assert any("serves every frame" in text for text in listener.news)
+    listener = Listener()
+    # the movie counts 1-6, the mattes 1001-1006
+    render(job_for(shot, plate=ImageSequence(str(shot / "clean.mov")), frames=FrameRange(2, 4)), listener)
+    assert any("1001-1006 are taken for the plate's 1-6" in text for text in listener.news)
+    assert listener.frames == [2, 3, 4]
+
+
+def test_a_full_disk_under_the_log_does_not_end_the_training(shot, monkeypatch):
+    def full(self, record):
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(FolderWork, "log", full)
+    listener = Listener()
+    render(job_for(shot, solve={**QUICK, "max_updates": 20}), listener)
+    assert [code for code, _ in listener.warnings] == ["log"]
+
+
+def test_mattes_of_zeros_and_ones_are_taken_as_such():
+    result = ilvi_core.inpaint(pictures(), (mattes() > 127).astype(np.uint8), QUICK)
+    assert (result[mattes() == 255] != pictures()[mattes() == 255]).any(-1).mean() > 0.5

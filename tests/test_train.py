@@ -11,7 +11,7 @@ from ilvi_core.flow import dis_flow
 from ilvi_core.host.errors import Cancelled, IlviError
 from ilvi_core.host.job import SolveSettings
 from ilvi_core.network import generate
-from ilvi_core.train import Hooks, Trainer, fill_frame, settle, tiles
+from ilvi_core.train import Hooks, Trainer, fills, settle, tiles
 from ilvi_core.work import FolderWork
 
 SIZE = (48, 40)
@@ -36,7 +36,7 @@ def make(method="dip-vid-flow", frames=5, first=1001, **changes):
     known[:, 12:24, 16:30] = False
     data = window.build(range(first, first + frames), plate, known, settings, "cpu")
     if methods.METHODS[method].flow and frames > 1:
-        window.add_flows(data, plate, known, settings, dis_flow)
+        window.add_flows(data, plate, known, settings.intervals, settings.flow_margin, dis_flow)
     return settings, data
 
 
@@ -192,12 +192,74 @@ def test_patience_stops_when_nothing_improves_and_zero_never_does(monkeypatch):
 def test_a_fill_depends_on_weights_and_frame_alone(method):
     trainer = trainer_for(method, frames=5, max_updates=2)
     trainer.run(Hooks())
-    fills = [fill_frame(trainer.network, trainer.window, n, 2, None) for n in range(5)]
-    again = [fill_frame(trainer.network, trainer.window, n, 2, None) for n in (4, 2)]
-    assert torch.equal(again[0], fills[4])
-    assert torch.equal(again[1], fills[2])
-    assert not torch.equal(fills[0], fills[1])
-    assert fills[0].shape == (3, SIZE[1], SIZE[0])
+    assert not trainer.network.training
+    whole = dict(fills(trainer.network, trainer.window, 2, range(5)))
+    part = dict(fills(trainer.network, trainer.window, 2, [4, 2]))
+    assert sorted(part) == [2, 4]
+    assert torch.equal(part[2], whole[2])
+    assert torch.equal(part[4], whole[4])
+    assert not torch.equal(whole[0], whole[1])
+    assert whole[0].shape == (3, SIZE[1], SIZE[0])
+    # whatever the frames outside its own tile hold, the fill is the same: no batch statistics are left in it
+    trainer.window.noise[0] = 7.0
+    spoilt = dict(fills(trainer.network, trainer.window, 2, range(5)))
+    assert not torch.equal(spoilt[0], whole[0])
+    assert torch.equal(spoilt[4], whole[4])
+    if method == "dip-vid":
+        assert torch.equal(spoilt[1], whole[1])
+
+
+def test_fills_are_finer_than_bfloat16():
+    settings, data = make("dip-vid", frames=3, max_updates=2)
+    trainer = Trainer(methods.METHODS["dip-vid"], settings, data, torch.bfloat16)
+    trainer.run(Hooks())
+    picture = dict(fills(trainer.network, data, 2, [1]))[1]
+    assert picture.dtype == torch.float32
+    assert len(torch.unique(picture[0])) > 0.8 * picture[0].numel()  # bfloat16 has some 250 values there
+
+
+def break_at(trainer, update):
+    """A progress hook after which the weights are NaN from that update on."""
+
+    def progress(done, total, loss, left):
+        if done == update:
+            with torch.no_grad():
+                next(trainer.network.parameters()).fill_(float("nan"))
+
+    return progress
+
+
+def test_divergence_after_a_resume_recovers_as_without_one(tmp_path):
+    whole = trainer_for("dip-vid", max_updates=40)
+    whole.run(Hooks(progress=break_at(whole, 22)))
+    half = trainer_for("dip-vid", max_updates=40)
+    work = FolderWork(tmp_path / "work", "print", resume=False)
+    hooks = dataclasses.replace(stopping_after(24), save=lambda t: work.save(0, t), progress=break_at(half, 22))
+    with pytest.raises(Cancelled):
+        half.run(hooks)
+    rest = trainer_for("dip-vid", max_updates=40)
+    assert FolderWork(tmp_path / "work", "print", resume=True).restore(0, rest)
+    rest.run(Hooks())
+    assert rest.state.recoveries == whole.state.recoveries == 1
+    for name, value in whole.network.state_dict().items():
+        assert torch.isfinite(value).all()
+        assert torch.equal(value, rest.network.state_dict()[name]), name
+
+
+@pytest.mark.parametrize("broken_at", [21, 23])
+def test_divergence_in_the_last_updates_is_noticed_too(broken_at):
+    trainer = trainer_for("dip-vid", max_updates=24 if broken_at == 21 else 23)
+    warnings = []
+    trainer.run(Hooks(progress=break_at(trainer, broken_at), warning=lambda code, text: warnings.append(code)))
+    assert warnings == ["diverged"]
+    assert all(torch.isfinite(v).all() for v in trainer.network.state_dict().values())
+
+
+def test_a_run_shorter_than_a_reading_is_logged():
+    trainer = trainer_for("dip-vid", max_updates=3)
+    logs = []
+    trainer.run(Hooks(log=logs.append))
+    assert [record["update"] for record in logs] == [3]
 
 
 def test_noise_is_of_seed_and_absolute_frame_within_its_bounds():
@@ -219,7 +281,7 @@ def test_noise_is_of_seed_and_absolute_frame_within_its_bounds():
 def test_settled_statistics_are_the_means_of_the_batches():
     trainer = trainer_for("dip-vid", frames=4)
     network = trainer.network
-    settle(network, trainer.window, 2, None)
+    settle(network, trainer.window, 2)
     assert not network.training
     first = network.encoder[0][0]
     batches = [first[0](trainer.window.noise[a:b]) for a, b in ((0, 2), (2, 4))]

@@ -24,8 +24,9 @@ from ilvi_core.host.job import SolveSettings
 from ilvi_core.images import open_source
 from ilvi_core.methods import METHODS
 from ilvi_core.network import generate
+from ilvi_core.schedule import Schedule
 from ilvi_core.settings import parse_set, preset
-from ilvi_core.train import Hooks, Trainer, fill_frame, tiles
+from ilvi_core.train import Hooks, Trainer, fills, tiles
 
 
 def main() -> None:
@@ -50,15 +51,14 @@ def trial(frames: str, matte: str, count: int, settings: SolveSettings) -> str:
     method = METHODS[settings.method]
     if method.flow:
         pictures = filled if settings.flow_input == "filled" else plate
-        window.add_flows(data, pictures, known, settings, dis_flow)
+        intervals = Schedule(method, settings, len(truth)).intervals
+        window.add_flows(data, pictures, known, intervals, settings.flow_margin, dis_flow)
     trainer = Trainer(method, settings, data, devices.number_format(settings.precision, "cpu"))
     began = time.monotonic()
     trainer.run(Hooks())
     took = time.monotonic() - began
     size = trainer.schedule.size
-    settled = np.stack(
-        [fill_frame(trainer.network, data, i, size, trainer.autocast).permute(1, 2, 0) for i in range(len(truth))]
-    )
+    settled = np.stack([f.permute(1, 2, 0) for _, f in fills(trainer.network, data, size, range(len(truth)))])
     matched = np.stack([match_edge(f, p, k) for f, p, k in zip(settled, plate, known, strict=True)])
 
     def score(fill: np.ndarray) -> str:
@@ -77,13 +77,13 @@ def _by_batch(trainer: Trainer) -> np.ndarray:
     """The fills with BatchNorm's statistics taken from each batch, as in training."""
     trainer.network.train()
     data = trainer.window
-    fills: dict[int, np.ndarray] = {}
+    pictures: dict[int, np.ndarray] = {}
     for tile in tiles(len(data.frames), trainer.schedule.size):
         with torch.autocast("cpu", trainer.autocast, enabled=trainer.autocast is not None):
             picture, _ = generate(trainer.network, data.noise[tile.start : tile.stop])
-        fills.update(zip(tile, data.crop(picture).float().permute(0, 2, 3, 1).numpy(), strict=True))
+        pictures.update(zip(tile, data.crop(picture).float().permute(0, 2, 3, 1).numpy(), strict=True))
     trainer.network.eval()
-    return np.stack([fills[i] for i in range(len(data.frames))])
+    return np.stack([pictures[i] for i in range(len(data.frames))])
 
 
 def _load(frames: str, matte: str, count: int, settings: SolveSettings) -> tuple[np.ndarray, np.ndarray]:

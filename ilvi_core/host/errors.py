@@ -32,7 +32,7 @@ class InputError(IlviError):
 
 
 class DeviceError(IlviError):
-    """This machine cannot do it now (no such device, out of memory); another one may."""
+    """This machine cannot do it now (out of memory, a GPU that failed); another one may."""
 
     exit_code = 3
 

@@ -18,6 +18,7 @@ JOB_VERSION = 1
 LONGEST_RANGE = 100_000  # frames; beyond it somebody has typed a wrong number
 METHOD_NAMES = ("dip", "dip-vid", "dip-vid-3dcn", "dip-vid-flow")
 PRESET_NAMES = ("draft", "production", "paper")
+FLOW_INTERVALS = (1, 3, 5)  # the ranges of the flow branch, in the order of its channels
 PERCEPTUAL_LAYERS = ("relu1_2", "relu2_2", "relu3_3")
 _SAVE_AGAIN = "Save the job again with --save-job."
 _RANGE = re.compile(r"\s*(-?\d{1,18})(?:\s*-\s*(-?\d{1,18}))?(?:\s*[xX:]\s*(\d{1,18}))?\s*", re.ASCII)
@@ -100,7 +101,7 @@ class SolveSettings:
     updates_per_batch: int = 100  # M, on each batch before the next one
     epochs: int = 20  # E; each goes through all possible batches once
     max_updates: int = 0  # stop after so many for each network; 0: no such limit
-    intervals: tuple[int, ...] = (1, 3, 5)  # frame distances of batches and flow (dip-vid-flow; the others use 1)
+    intervals: tuple[int, ...] = FLOW_INTERVALS  # frame distances of batches and flow (dip-vid-flow; the others use 1)
     dip_updates: int = 5000  # dip: updates for each frame
     keep_best_every: int = 100  # dip: the best of the states after every so many updates is the result
     learning_rate: float = 0.01  # Adam
@@ -134,12 +135,14 @@ class SolveSettings:
         for side in self.size:
             within("size", side, 16, 8192)
         for interval in self.intervals:
-            if interval not in (1, 3, 5):
+            if interval not in FLOW_INTERVALS:
                 raise InputError(
                     f"intervals holds {interval}; the flow branch has 1, 3 and 5 only.", "Use a subset of 1,3,5."
                 )
         if not self.intervals or len(set(self.intervals)) != len(self.intervals):
             raise InputError("intervals must name each interval once, and at least one.", "Use a subset of 1,3,5.")
+        if not self.perceptual_layers:
+            raise InputError("perceptual_layers is empty.", "For no perceptual loss set perceptual_weight=0.")
         for layer in self.perceptual_layers:
             if layer not in PERCEPTUAL_LAYERS:
                 raise InputError(f"perceptual_layers holds '{layer}'.", f"There are {', '.join(PERCEPTUAL_LAYERS)}.")
