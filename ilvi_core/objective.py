@@ -26,6 +26,15 @@ class Objective:
         # L_r is always there: it says how training goes, even at weight 0
         self.weights = {n: weights[n] for n in method.terms if weights[n] > 0 or n == methods.RECONSTRUCTION}
 
+    def weights_at(self, done: float) -> dict[str, float]:
+        """The weights when the share `done` (0..1) of the updates is done: eq. 2's are fixed, the guard fades to 0.
+
+        Early it keeps the network from putting something bright into the hole; late it would only blur.
+        """
+        if methods.GUARD not in self.weights:
+            return self.weights
+        return {**self.weights, methods.GUARD: self.weights[methods.GUARD] * (1 - done)}
+
     def terms(self, batch: Batch, frames: Tensor, picture: Tensor, flow: Tensor | None) -> dict[str, Tensor]:
         """The unweighted terms, by name.
 

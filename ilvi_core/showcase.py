@@ -19,7 +19,7 @@ from ilvi_core.smooth import smooth_fill
 from ilvi_core.stills import write_still
 
 FIRST = 1001
-TRAINING_SECONDS = 70.0  # of the two minutes that a demo may take
+TRAINING_SECONDS = 80.0  # of the two minutes that a demo may take
 FEWEST, MOST = 60, 900  # updates
 SIZE = (128, 128)  # more updates of a smaller network look better than the reverse in this time
 

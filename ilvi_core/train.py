@@ -137,7 +137,7 @@ class Trainer:
             picture, flow = generate(self.network, self.window.noise.index_select(0, frames))
             picture, flow = self.window.crop(picture), None if flow is None else self.window.crop(flow)
             terms = self.objective.terms(batch, frames, picture, flow)
-        loss = weighted_sum(terms, self.objective.weights)
+        loss = weighted_sum(terms, self.objective.weights_at(state.update / self.schedule.total))
         self._measure(terms, loss)
         if self.method.single_frame and self._is_kept(state.update):
             self._keep_if_best(float(terms[methods.RECONSTRUCTION].detach()))

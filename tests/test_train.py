@@ -344,3 +344,16 @@ def test_only_the_batchs_own_flow_channels_learn(backward):
     # forward flow starts from all frames but the last of the batch, backward from all but the first
     with_gradient = [bool(flow.grad[n].any()) for n in range(2)]
     assert with_gradient == ([False, True] if backward else [True, False])
+
+
+def test_the_guard_fades_to_nothing():
+    trainer = trainer_for("dip-vid", guard_weight=0.5)
+    assert [trainer.objective.weights_at(d)["guard"] for d in (0, 0.5, 1)] == [0.5, 0.25, 0]
+    assert trainer.objective.weights_at(1)["reconstruction"] == 1
+    logs = []
+    trainer.run(Hooks(log=logs.append))
+    # the mean over a reading of ten of 24 updates: the guard's weight falls from .5 by .5 / 24 each
+    mean_weight = 0.5 * (1 - 4.5 / 24)
+    assert logs[0]["loss"] == pytest.approx(logs[0]["reconstruction"] + mean_weight * logs[0]["guard"], rel=0.02)
+    plain = trainer_for("dip-vid")
+    assert "guard" not in plain.objective.weights_at(0)
