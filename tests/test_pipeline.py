@@ -13,6 +13,7 @@ import pytest
 import torch
 import yaml
 from torchvision.models import vgg16
+from torchvision.models.optical_flow import raft_small
 
 import ilvi_core
 from ilvi_core import weights
@@ -420,3 +421,21 @@ def test_a_full_disk_under_the_log_does_not_end_the_training(shot, monkeypatch):
 def test_mattes_of_zeros_and_ones_are_taken_as_such():
     result = ilvi_core.inpaint(pictures(), (mattes() > 127).astype(np.uint8), QUICK)
     assert (result[mattes() == 255] != pictures()[mattes() == 255]).any(-1).mean() > 0.5
+
+
+def test_imported_raft_estimates_the_flow_and_is_recorded(shot, monkeypatch, tmp_path):
+    """By the real loading path; the weights are random, so nothing is said about quality."""
+    monkeypatch.setenv("ILVI_WEIGHTS", str(tmp_path / "weights"))
+    torch.manual_seed(0)
+    torch.save(raft_small(weights=None).state_dict(), tmp_path / "mine.pth")
+    weights.import_file(tmp_path / "mine.pth", "raft_small")
+    solve = {**QUICK, "method": "dip-vid-flow", "intervals": "1"}
+    result = render(job_for(shot, frames=FrameRange(1001, 1002), solve=solve))
+    assert json.loads((result.folder / "result.json").read_text())["done"]["flow"] == "raft_small"
+    # asked for by name and not there: DIS instead, and that is said
+    listener = Listener()
+    result = render(job_for(shot, frames=FrameRange(1001, 1002), solve={**solve, "flow": "raft_large"}), listener)
+    assert [code for code, _ in listener.warnings if code == "no-weights"]
+    record = json.loads((result.folder / "result.json").read_text())
+    assert record["done"]["flow"] == "dis"
+    assert any("RAFT" in note["text"] for note in record["notes"])
