@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import os
 import sys
 import traceback
 from collections.abc import Sequence
@@ -18,6 +19,8 @@ PATTERNS = "a pattern (plate.%%04d.exr, plate.####.exr, plate.@@@@.exr), a folde
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run a command; the exit code: 0 done, 1 failed, 2 bad input, 3 try again elsewhere, 130 cancelled."""
+    # read when torch loads its OpenMP: threads that wait without end bring two jobs on one machine nearly to a halt
+    os.environ.setdefault("GOMP_SPINCOUNT", "3000")
     parser = _parser()
     options = parser.parse_args(arguments)
     if not hasattr(options, "run"):
@@ -144,7 +147,7 @@ def _device(parser: argparse._ActionsContainer) -> None:
 
 
 def _presets(sub: argparse._SubParsersAction) -> None:
-    presets = _command(sub, "presets", "print the presets and every setting")
+    presets = _command(sub, "presets", "print the presets, or one of them with every setting (ilvi presets paper)")
     presets.add_argument("name", nargs="?", choices=PRESET_NAMES, help="one of them, with all its values")
     presets.set_defaults(run=commands.presets)
 

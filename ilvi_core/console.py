@@ -90,7 +90,7 @@ class ConsoleReport(Report):
     def stop(self) -> bool:
         if self._stop and not self._said_stop:
             self._said_stop = True
-            self._line("Stopping.")
+            self._line("Stopping as soon as the step in progress is done.")
         return self._stop
 
     def close(self) -> None:

@@ -216,7 +216,8 @@ def _say_size_and_room(
     steps = "" if len(written) == len(frames) else f", {len(written)} of them written"
     report.info(
         f"{len(frames)} frame{'s' * (len(frames) > 1)} ({frames[0]}-{frames[-1]}) of {box.width}x{box.height}{steps}; "
-        f"method {settings.method}; at most {needed / 2**20:.0f} MiB of disk ({free / 2**20:.0f} MiB free)."
+        f"method {settings.method}; at most {needed / 2**20:.0f} MiB of disk for frames, fills and "
+        f"checkpoints ({free / 2**20:.0f} MiB free)."
     )
     if free < needed:
         raise InputError(

@@ -64,6 +64,8 @@ def solve(
     try:
         solver = Solver(clip, settings, device, work, report, save_every)
         runs = solver.windows()
+        if 0 < work.windows_done() <= len(runs):
+            report.info(f"{work.windows_done()} of {len(runs)} windows were solved before.")
         for number in range(work.windows_done(), len(runs)):
             solver.solve_window(number, runs[number], wanted)
     except (RuntimeError, MemoryError) as error:
@@ -175,7 +177,8 @@ class Solver:
         """Flow, features, training and fills of one window."""
         data = self.prepare(run)
         trainer = Trainer(self.method, self.settings, data, self.precision, self._vgg)
-        self.work.restore(number, trainer)
+        if self.work.restore(number, trainer):
+            self.report.info(f"Going on from update {trainer.state.update} of {trainer.schedule.total}.")
         self._say_how_long(number, data, trainer)
         hooks = Hooks(
             progress=lambda done, total, loss, left: self._progress(number, done, total, loss, left),
@@ -240,10 +243,10 @@ class Solver:
                 self._warn("log", f"The training log cannot be written: {error.strerror}. Training goes on.")
             self._log_failed = True
 
-    def _progress(self, number: int, done: int, total: int, loss: float, left: float) -> None:
+    def _progress(self, number: int, done: int, total: int, loss: float, left: float | None) -> None:
         """As if all windows were one training; their lengths differ by a frame at most."""
         count = self._count
-        if done < total:
+        if left is not None and done < total:
             left += left / (total - done) * total * (count - number - 1)
         self.report.progress("train", number * total + done, count * total, loss, left)
 
@@ -255,9 +258,9 @@ class Solver:
         trial = Trainer(self.method, self.settings, data, self.precision, self._vgg)
         updates, count = trial.schedule.total, self._count - number
         took = trial.time_updates(TRIAL_UPDATES, self.report.stop)
+        what = f"{count} networks, {updates} updates each" if count > 1 else f"{updates} updates"
         self.report.info(
-            f"Training {count} network{'s' * (count > 1)}, {updates} updates each, at {self.clip.size[0]}x"
-            f"{self.clip.size[1]} on {self.solved.device} in {self.solved.precision}: about "
+            f"Training {what} at {self.clip.size[0]}x{self.clip.size[1]} on {self.solved.device} in {self.solved.precision}: about "
             f"{duration(took * (updates * count - trainer.state.update))} ({took:.3g} s an update)."
         )
 

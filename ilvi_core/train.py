@@ -22,6 +22,7 @@ from ilvi_core.window import Window
 
 READ_EVERY = 10  # updates between two looks at the losses; each look makes a GPU wait
 REMEMBER_EVERY = 100  # updates between two states that a diverged training can go back to
+TIMED = 5  # updates before anything is said of the time left: the first ones are slow
 MOST_RECOVERIES = 8
 DIVERGED = 10.0  # times the best L_r so far, and above DIVERGED_FLOOR
 DIVERGED_FLOOR = 0.1  # grey noise against a picture has an L_r of about this
@@ -50,11 +51,11 @@ class Progress:
 class Hooks:
     """What the loop calls; all optional.
 
-    progress(done, total, loss, seconds left), after each update.  log(record), at each reading.
+    progress(done, total, loss, seconds left or None), after each update.  log(record), at each reading.
     warning(code, text).  stop(), asked before each update.  save(trainer), when a checkpoint is due.
     """
 
-    progress: Callable[[int, int, float, float], None] = lambda done, total, loss, left: None
+    progress: Callable[[int, int, float, float | None], None] = lambda done, total, loss, left: None
     log: Callable[[dict[str, Any]], None] = lambda record: None
     warning: Callable[[str, str], None] = lambda code, text: None
     stop: Callable[[], bool] = lambda: False
@@ -103,13 +104,9 @@ class Trainer:
             self.state.seconds = before + now - resumed
             if self.state.update % READ_EVERY == 0:
                 self._read(hooks)
-            per_update = (now - resumed) / (self.state.update - first) if self.state.update > first else 0.0
-            hooks.progress(
-                self.state.update,
-                self.schedule.total,
-                self.state.smooth,
-                per_update * (self.schedule.total - self.state.update),
-            )
+            timed = self.state.update - first
+            left = (now - resumed) / timed * (self.schedule.total - self.state.update) if timed >= TIMED else None
+            hooks.progress(self.state.update, self.schedule.total, self.state.smooth, left)
             if self.state.update % READ_EVERY == 0 and now - saved > hooks.save_every:
                 hooks.save(self)
                 saved = time.monotonic()
