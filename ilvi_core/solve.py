@@ -259,8 +259,9 @@ class Solver:
         updates, count = trial.schedule.total, self._count - number
         took = trial.time_updates(TRIAL_UPDATES, self.report.stop)
         what = f"{count} networks, {updates} updates each" if count > 1 else f"{updates} updates"
+        where = f"{self.solved.device} in {self.solved.precision}"
         self.report.info(
-            f"Training {what} at {self.clip.size[0]}x{self.clip.size[1]} on {self.solved.device} in {self.solved.precision}: about "
+            f"Training {what} at {self.clip.size[0]}x{self.clip.size[1]} on {where}: about "
             f"{duration(took * (updates * count - trainer.state.update))} ({took:.3g} s an update)."
         )
 
