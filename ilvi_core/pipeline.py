@@ -1,4 +1,4 @@
-"""The whole flow of a job: files or arrays in, inpainted files or arrays out."""
+"""The whole flow of a job: files in, inpainted files out (`arrays.py` does the same for arrays)."""
 
 from __future__ import annotations
 
@@ -228,7 +228,7 @@ def _say_size_and_room(
 
 def _tick(report: Report, phase: str, done: int, total: int) -> None:
     if report.stop():
-        raise Cancelled("Stopped.", "Nothing was learned yet.")
+        raise Cancelled("Stopped.", "Nothing new was learned; a checkpoint of an earlier run is untouched.")
     report.progress(phase, done, total)
 
 

@@ -232,7 +232,9 @@ class Solver:
     def _stop_if_asked(self) -> None:
         if self.report.stop():
             kept = self.work.windows_done() > 0
-            raise Cancelled("Stopped.", "Run it again with --resume to go on." if kept else "Nothing was learned yet.")
+            raise Cancelled(
+                "Stopped.", "Run it again with --resume to go on." if kept else "Nothing new was learned yet."
+            )
 
     def _log(self, record: dict[str, Any]) -> None:
         """A full disk must not end a training for the sake of its log."""

@@ -112,7 +112,7 @@ class SolveSettings:
     flow_weight: float = 0.1  # of L_f, eq. 4
     consistency_weight: float = 1.0  # of L_c, eq. 5
     perceptual_weight: float = 0.01  # of L_p, eq. 6
-    guard_weight: float = 0.0  # ours: a pull of the hole towards its smooth fill, against inventing
+    guard_weight: float = 0.0  # ours: a pull of the hole to its smooth fill, fading to 0, against inventing
     perceptual_layers: tuple[str, ...] = PERCEPTUAL_LAYERS  # K of eq. 6
     consistency_gradient: str = "both"  # which of L_c's two frames learns from it: both, warped or reference
     # the flow that L_f is taught
