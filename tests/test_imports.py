@@ -15,7 +15,7 @@ ROOT = Path(__file__).resolve().parent.parent
 LAYERS = (
     ("host", "host.errors"),
     ("host.checks",),
-    ("host.job",),
+    ("host.job", "host.protocol"),
     ("__init__", "report", "evaluate", "evaluate.metrics"),
     ("color", "smooth", "sheet", "exr_check", "demo_canvas", "pictures", "weights", "device", "settings"),
     ("exr", "movies", "demo_layers", "perceptual", "raft"),
