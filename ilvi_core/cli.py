@@ -122,9 +122,18 @@ def _render(sub: argparse._SubParsersAction) -> None:
     )
     run = render.add_argument_group("running")
     _device(run)
-    run.add_argument("--resume", action="store_true", help="go on from the checkpoint beside the output")
+    run.add_argument(
+        "--resume", action="store_true", help="with --no-cache: go on from the checkpoint beside the output"
+    )
     run.add_argument("--save-job", metavar="FILE", help="write the job file and do nothing else")
     run.add_argument("--quiet", action="store_true", help="print warnings and errors only")
+    cache = render.add_argument_group("cache")
+    cache.add_argument("--no-cache", action="store_true", help="keep everything beside the output instead")
+    cache.add_argument("--refresh", action="store_true", help="solve again, from nothing, even when the cache has it")
+    cache.add_argument(
+        "--accept-reduced", action="store_true", help="out of memory: solve smaller, instead of exit code 3"
+    )
+    _cache_place(cache)
     render.set_defaults(run=commands.render)
 
 
@@ -144,6 +153,15 @@ def _matte(render: argparse.ArgumentParser) -> None:
 
 def _device(parser: argparse._ActionsContainer) -> None:
     parser.add_argument("--device", default=None, metavar="D", help="auto (default), cpu, cuda, cuda:1 or mps")
+
+
+def _cache_place(parser: argparse._ActionsContainer) -> None:
+    parser.add_argument(
+        "--cache-dir", default="", metavar="DIR", help="the cache (default: $ILVI_CACHE or the user's cache folder)"
+    )
+    parser.add_argument(
+        "--cache-size", default="", metavar="SIZE", help="its limit, e.g. 200G (default: $ILVI_CACHE_SIZE or 50G)"
+    )
 
 
 def _presets(sub: argparse._SubParsersAction) -> None:

@@ -16,6 +16,7 @@ from ilvi_core.host.errors import InputError
 from ilvi_core.host.job import SolveSettings
 from ilvi_core.images import Box, Picture
 from ilvi_core.matte import alpha_is_the_matte, hole_of, matte_values, place
+from ilvi_core.region import View, union, working_region
 
 KEEP_BYTES = 1 << 30  # plates up to this total are kept between the two passes instead of being decoded again
 LARGE_HOLE = 0.6  # of the frame; above it the matte is probably the wrong way round
@@ -54,16 +55,32 @@ class Clip:
         return self.plate.shape[2], self.plate.shape[1]
 
     @property
+    def view(self) -> View:
+        """Where, how large and by which curve it is learned."""
+        return View(self.region, self.size, self.curve)
+
+    @property
     def empty(self) -> bool:
         """Nothing to replace in any frame."""
         return not any(self.coverage)
 
 
 class Loader:
-    """Reads a clip in two passes: the first finds the hole and the range of values, the second makes it small."""
+    """Reads a clip in two passes: the first finds the hole and the range of values, the second makes it small.
 
-    def __init__(self, plate: Source, matte: Source, frames: Sequence[int], settings: SolveSettings) -> None:
+    prefer: the view of an earlier solve, taken where the hole and the values fit into it.
+    """
+
+    def __init__(
+        self,
+        plate: Source,
+        matte: Source,
+        frames: Sequence[int],
+        settings: SolveSettings,
+        prefer: View | None = None,
+    ) -> None:
         self._plate, self._matte, self._frames, self._settings = plate, matte, tuple(frames), settings
+        self._prefer = prefer
         self.matte_channel = settings.matte_channel
         self._kept: dict[int, tuple[Picture, np.ndarray]] = {}
         self._kept_bytes = 0
@@ -71,7 +88,7 @@ class Loader:
 
     def load(self, tick: Callable[[int, int], None] = lambda done, total: None) -> Clip:
         """tick(done, total) after each picture. InputError on whatever the user can mend."""
-        self._check_frames()
+        check_frames(self._plate, self._matte, self._frames)
         if self.matte_channel == "auto":
             self.matte_channel = self._find_channel(tick)
         total = 2 * len(self._frames)
@@ -92,6 +109,9 @@ class Loader:
             )
         region, size = working_region(canvas, survey.hole_box, self._settings)
         curve = Curve.fit(self._plate.encoding, survey.low, survey.high)
+        prefer = self._prefer
+        if prefer is not None and prefer.serves(View(region, size, curve), canvas, survey.hole_box):
+            region, size, curve = prefer.region, prefer.size, prefer.curve
         plate = np.empty((len(self._frames), size[1], size[0], 3), np.float32)
         known = np.empty(plate.shape[:3], bool)
         for n, frame in enumerate(self._frames):
@@ -107,17 +127,6 @@ class Loader:
             )
         notes = self._notes(survey, region, size)
         return Clip(self._frames, plate, known, region, curve, tuple(survey.coverage), self.matte_channel, notes)
-
-    def _check_frames(self) -> None:
-        for source, what in ((self._plate, "Plate"), (self._matte, "Matte")):
-            there = set(source.frames)
-            for frame in self._frames:
-                if frame not in there:
-                    raise InputError(
-                        f"{what} has no frame {frame} (range {self._frames[0]}-{self._frames[-1]}; "
-                        f"there are {min(there)}-{max(there)}).",
-                        f"Render the {what.lower()} again or change the range.",
-                    )
 
     def _find_channel(self, tick: Callable[[int, int], None]) -> str:
         for n, frame in enumerate(self._frames):
@@ -251,51 +260,17 @@ def shrink(
     return small, share < 1e-6
 
 
-def working_region(canvas: Box, hole: Box, settings: SolveSettings) -> tuple[Box, tuple[int, int]]:
-    """The plate pixels that are learned, and the working size (width, height) for them.
-
-    The paper resizes and crops; here the crop has the working size's aspect and always holds the whole hole. Where no
-    such crop fits the canvas the whole side is taken and the two scales differ. Never enlarges.
-    """
-    aspect = settings.size[0] / settings.size[1]
-    if settings.region == "hole":
-        # the least that is wanted, then the rest that the aspect asks for, as far as the canvas goes
-        least_width = min(max(hole.width * (1 + 2 * settings.context), settings.size[0]), canvas.width)
-        least_height = min(max(hole.height * (1 + 2 * settings.context), settings.size[1]), canvas.height)
-        width = max(least_width, min(least_height * aspect, canvas.width))
-        height = max(least_height, min(width / aspect, canvas.height))
-    else:
-        width = min(canvas.width, canvas.height * aspect)
-        height = width / aspect
-        width, height = max(width, hole.width), max(height, hole.height)
-        if hole.width > canvas.height * aspect or hole.height > canvas.width / aspect:
-            width, height = canvas.width, canvas.height
-    width, height = min(round(width), canvas.width), min(round(height), canvas.height)
-    region = Box(
-        _slide(hole.x, hole.width, width, canvas.x, canvas.width, settings.region == "frame"),
-        _slide(hole.y, hole.height, height, canvas.y, canvas.height, settings.region == "frame"),
-        width,
-        height,
-    )
-    return region, (min(settings.size[0], width), min(settings.size[1], height))
-
-
-def _slide(hole: int, hole_side: int, side: int, canvas: int, canvas_side: int, centred: bool) -> int:
-    """Where a crop of that side begins: at the canvas's middle (or the hole's), moved until it holds the hole."""
-    begin = canvas + (canvas_side - side) // 2 if centred else hole + (hole_side - side) // 2
-    begin = min(begin, hole)
-    begin = max(begin, hole + hole_side - side)
-    return min(max(begin, canvas), canvas + canvas_side - side)
-
-
-def union(a: Box, b: Box) -> Box:
-    """The smallest box that holds both; an empty one counts for nothing."""
-    if a.width == 0 or a.height == 0:
-        return b
-    if b.width == 0 or b.height == 0:
-        return a
-    x, y = min(a.x, b.x), min(a.y, b.y)
-    return Box(x, y, max(a.x + a.width, b.x + b.width) - x, max(a.y + a.height, b.y + b.height) - y)
+def check_frames(plate: Source, matte: Source, frames: Sequence[int]) -> None:
+    """InputError for the first frame that plate or matte lacks."""
+    for source, what in ((plate, "Plate"), (matte, "Matte")):
+        there = set(source.frames)
+        for frame in frames:
+            if frame not in there:
+                raise InputError(
+                    f"{what} has no frame {frame} (range {frames[0]}-{frames[-1]}; "
+                    f"there are {min(there)}-{max(there)}).",
+                    f"Render the {what.lower()} again or change the range.",
+                )
 
 
 def windows(length: int, window: int) -> list[range]:

@@ -6,7 +6,7 @@ import argparse
 import dataclasses
 import json
 import sys
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from ilvi_core.host.errors import InputError
 from ilvi_core.host.job import (
@@ -19,6 +19,9 @@ from ilvi_core.host.job import (
     SolveSettings,
 )
 
+if TYPE_CHECKING:
+    from ilvi_core.cache import Cache
+
 
 def render(options: argparse.Namespace) -> int:
     """`ilvi render`."""
@@ -28,15 +31,26 @@ def render(options: argparse.Namespace) -> int:
         print(options.save_job)
         return 0
     from ilvi_core.console import ConsoleReport
+    from ilvi_core.pipeline import Options
     from ilvi_core.pipeline import render as run
 
     report = ConsoleReport(quiet=options.quiet)
+    through = Options(refresh=options.refresh, accept_reduced=options.accept_reduced)
     with report.stopping_on_signals():
-        result = run(job, report)
+        result = run(job, report, _cache(options), through)
     if not options.quiet:
         first, last = next(iter(result.frames.values())), list(result.frames.values())[-1]
         print(f"{first}" if first == last else f"{first} ... {last} ({len(result.frames)} frames)")
     return 0
+
+
+def _cache(options: argparse.Namespace) -> Cache | None:
+    """The cache that the options name, or None where they want none."""
+    if options.no_cache:
+        return None
+    from ilvi_core.cache import Cache, cache_folder, size_limit
+
+    return Cache(cache_folder(options.cache_dir), size_limit(options.cache_size))
 
 
 def _job(options: argparse.Namespace) -> Job:

@@ -12,6 +12,7 @@ from ilvi_core.images import Box, Picture
 from ilvi_core.matte import comp_matte_of, hole_of, place
 from ilvi_core.smooth import smooth_fill
 
+OVERLAY = 0.5  # how much of the plate the red hides
 EDGE_BLUR = 2.0  # working px; the colour step at the edge is averaged so that single grains do not streak inwards
 
 
@@ -34,8 +35,21 @@ def composite(
     if comp.match_edge:
         small, known = shrink(picture, hole, region, (fill.shape[1], fill.shape[0]), curve)
         fill = match_edge(fill, small, known)
-    large = curve.decode(np.clip(enlarge(fill, region.width, region.height), 0, 1))
-    return picture.replaced(place(large, region, picture.data_window), soft), cut
+    large = place(curve.decode(np.clip(enlarge(fill, region.width, region.height), 0, 1)), region, picture.data_window)
+    return shown(picture, large, soft, comp.view), cut
+
+
+def shown(picture: Picture, fill: np.ndarray, amount: np.ndarray, view: str) -> Picture:
+    """What CompSettings.view asks to see. fill: (H, W, 3) in plate values.  amount: (H, W), the comp matte."""
+    everywhere = np.ones(amount.shape, np.float32)
+    if view == "fill":
+        return picture.replaced(fill, everywhere)
+    if view == "matte":
+        return picture.replaced(np.repeat(amount[..., None], 3, axis=-1), everywhere)
+    if view == "overlay":
+        red = np.broadcast_to(np.array([1, 0, 0], np.float32), fill.shape)
+        return picture.replaced(red, amount * OVERLAY)
+    return picture.replaced(fill, amount)
 
 
 def match_edge(fill: np.ndarray, plate: np.ndarray, known: np.ndarray) -> np.ndarray:

@@ -14,16 +14,17 @@ from typing import TextIO
 from rich.console import Console as RichConsole
 from rich.progress import BarColumn, Progress, TaskID, TextColumn
 
-from ilvi_core.report import Report
-from ilvi_core.solve import duration
+from ilvi_core.report import Report, duration
 
 PLAIN_EVERY = 10.0  # seconds between plain progress lines of one phase
 LIVE_EVERY = 0.2  # and between changes of a live one
 LABELS = {
     "read": "reading",
+    "wait": "waiting for another ILVI",
     "flow": "optical flow",
     "features": "VGG16 features",
     "train": "training",
+    "fill": "filling from the weights",
     "write": "writing",
 }
 
@@ -49,7 +50,7 @@ class ConsoleReport(Report):
         if self._quiet or (not first and not last and now - self._shown < wait):
             return
         self._phase, self._shown = phase, now
-        unit = "update" if phase == "train" else "frame" if phase == "write" else ""
+        unit = "update" if phase == "train" else "frame" if phase in ("fill", "write") else ""
         parts = [f"{LABELS.get(phase, phase)}: {unit} {done} of {total}".replace("  ", " ")]
         if loss is not None and loss != float("inf"):
             parts.append(f"loss {loss:.5f}")
@@ -84,7 +85,7 @@ class ConsoleReport(Report):
         else:
             print(text, file=self._stream, flush=True)
 
-    def frame(self, frame: int, path: Path) -> None:
+    def frame(self, frame: int, path: Path, final: bool = True) -> None:
         pass  # the progress line counts them
 
     def stop(self) -> bool:

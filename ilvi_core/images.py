@@ -113,12 +113,12 @@ def open_source(text: str, what: str = "Plate", layer: str = "") -> Source:
     return ImageSequence(found, find_frames(found, what), what, layer)
 
 
-def open_sink(text: str, source: Source, frames: Sequence[int], avoid: Sequence[Source] = ()) -> Sink:
+def open_sink(text: str, source: Source, frames: Sequence[int], avoid: Sequence[Source] = (), suffix: str = "") -> Sink:
     """A place for the finished `frames` of `source`; everything that can be refused is refused here.
 
     text: a pattern, a folder (files named as the plate's), one file, or a movie.  avoid: other inputs (the matte)
-    that must not be overwritten. InputError for a format that would change untouched pixels, a folder that cannot be
-    written, and an output that is an input.
+    that must not be overwritten.  suffix: for a folder, instead of the plate's own. InputError for a format that would
+    change untouched pixels, a folder that cannot be written, and an output that is an input.
     """
     if not text.strip():
         raise InputError("Output has no path.", "Choose a folder or a pattern such as out/clean.####.exr.")
@@ -130,20 +130,20 @@ def open_sink(text: str, source: Source, frames: Sequence[int], avoid: Sequence[
         _check_paths([path], (source, *avoid))
         _prove_writable(path.parent)
         return MovieSink(path, source, list(frames))
-    sink = _still_sink(path, text, source, frames)
+    sink = _still_sink(path, text, source, frames, suffix)
     _check_format(sink.pattern.suffix, source)
     _check_paths([sink.path(frame) for frame in frames], (source, *avoid))
     _prove_writable(sink.path(frames[0]).parent)
     return sink
 
 
-def _still_sink(path: Path, text: str, source: Source, frames: Sequence[int]) -> SequenceSink:
+def _still_sink(path: Path, text: str, source: Source, frames: Sequence[int], wanted: str) -> SequenceSink:
     pattern = None if path.is_dir() else parse_pattern(str(path))
     if pattern is not None:
         return SequenceSink(pattern)
     suffix = path.suffix.lower()
     if path.is_dir() or text.endswith(("/", os.sep)) or suffix not in (*WRITABLE, *NEVER_WRITTEN):
-        suffix = source.suffix if source.suffix.lower() in WRITABLE else ".png"
+        suffix = wanted or (source.suffix if source.suffix.lower() in WRITABLE else ".png")
         if source.digits == 0 and source.frames == [1]:
             return SequenceSink(Pattern(path, source.stem, 0, suffix), path / (source.stem + suffix))
         return SequenceSink(Pattern(path, source.stem, source.digits, suffix))

@@ -18,6 +18,7 @@ class Method:
     single_frame: bool = False  # one network a frame, and the best of its states is the result
     flow: bool = False  # the flow branch; batches at several intervals
     terms: tuple[str, ...] = (RECONSTRUCTION, GUARD)  # of eq. 2, and the guard
+    version: int = 1  # raised when the same settings give other fills: the cache solves again
 
 
 METHODS = {

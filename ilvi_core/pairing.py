@@ -17,20 +17,25 @@ class Renumbered(Source):
         self.frames = sorted(numbers)
         self.encoding, self.fps, self.what = source.encoding, source.fps, source.what
         self.stem, self.digits, self.suffix = source.stem, source.digits, source.suffix
-        self.depth, self.has_alpha = source.depth, source.has_alpha
+        self.depth, self.has_alpha, self.layer = source.depth, source.has_alpha, source.layer
         self._last: tuple[int, Picture] | None = None
 
     def read(self, frame: int) -> Picture:
         """Decode one frame; the same picture asked for twice in a row (a still) is decoded once."""
         self.check(frame)
         own = self._numbers[frame]
-        if self._last is None or self._last[0] != own:
-            self._last = own, self._source.read(own)
-        return self._last[1]
+        last = self._last
+        if last is None or last[0] != own:
+            last = self._last = own, self._source.read(own)
+        return last[1]
 
     def path(self, frame: int) -> Path:
         """The file that holds a frame."""
         return self._source.path(self._numbers[frame])
+
+    def own(self, frame: int) -> int:
+        """The number that the sequence or movie itself has for a frame."""
+        return self._source.own(self._numbers[frame])
 
     def close(self) -> None:
         """Let go of open files."""

@@ -180,6 +180,8 @@ class Source(ABC):
     frames: the numbers there are, sorted.  encoding: "linear" or "display".  fps: frames per second.
     what: "Plate" or "Matte", for messages.  stem, digits, suffix: how its frames are named ("plate.", 4, ".exr").
     depth: the dtype of its samples (float32 stands for every EXR).  has_alpha: whether an alpha belongs to the picture.
+    layer: the layer or channel that was asked for, "" = the picture.  Frames in different files may be read by several
+    threads at once.
     """
 
     frames: list[int]
@@ -191,6 +193,7 @@ class Source(ABC):
     suffix: str
     depth: np.dtype[Any]
     has_alpha: bool
+    layer: str = ""
 
     @abstractmethod
     def read(self, frame: int) -> Picture:
@@ -203,6 +206,10 @@ class Source(ABC):
     @abstractmethod
     def close(self) -> None:
         """Let go of open files; a later read opens them again."""
+
+    def own(self, frame: int) -> int:
+        """The number that the sequence or movie itself has for a frame."""
+        return frame
 
     def check(self, frame: int) -> None:
         """InputError where there is no such frame."""

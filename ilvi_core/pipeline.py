@@ -1,156 +1,326 @@
-"""The whole flow of a job: files in, inpainted files out (`arrays.py` does the same for arrays)."""
+"""The whole flow of a job: files in, cache asked, solved where it must be, files out (`arrays.py` is for arrays)."""
 
 from __future__ import annotations
 
-import hashlib
-import json
-import platform
-import shutil
-from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+import time
+from contextlib import ExitStack
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
-import ilvi_core
-from ilvi_core.clip import Clip, Loader, Source, read_matte, windows
-from ilvi_core.composite import composite
+from ilvi_core import lease
+from ilvi_core.asked import Asked, ask
+from ilvi_core.cache import Cache
+from ilvi_core.entry import Damaged, Entry, begin, clear, weights_name
+from ilvi_core.files import LOCK, lock
 from ilvi_core.host.errors import Cancelled, InputError
-from ilvi_core.host.job import CompSettings, Job, SolveSettings
-from ilvi_core.images import Sink, open_sink, open_source
-from ilvi_core.images import Source as PictureSource
-from ilvi_core.methods import METHODS
+from ilvi_core.host.job import Job
 from ilvi_core.movies import MovieSink
-from ilvi_core.network import parameter_count
-from ilvi_core.pairing import fit_matte
+from ilvi_core.pictures import Sink
 from ilvi_core.report import Report
-from ilvi_core.settings import as_yaml, resolve
-from ilvi_core.solve import Solved, ingredients, solve
-from ilvi_core.work import LOCK, FolderWork, lock, publish
+from ilvi_core.shot import Shot, open_shot
+from ilvi_core.solving import How, Solving, now
+from ilvi_core.writing import Missing, check_room, fills_of, write_frames
 
-SPARE_BYTES = 20 << 20  # log and settings
+NOTHING = "The matte is empty in frames {first}-{last}: the plate is copied. If it should not be, check " + (
+    "--matte-channel and --matte-threshold."
+)
+
+
+@dataclass(frozen=True)
+class Options:
+    """How a job goes through the cache.
+
+    refresh: solve again, cold, even when the cache has it.  accept_reduced: out of memory, solve smaller; and take an
+    entry that was.  previews: make them.  solve: False never solves, and InputError says what is lacking.
+    """
+
+    refresh: bool = False
+    accept_reduced: bool = False
+    previews: bool = False
+    solve: bool = True
 
 
 @dataclass(frozen=True)
 class Result:
-    """What a job gave. frames: the files written.  record: what was done, as in result.json."""
+    """What a job gave. frames: the files.  folder: the entry's.  state: what there was of it before (see `Look`)."""
 
     frames: dict[int, Path]
     folder: Path | None
     record: dict[str, Any]
+    state: str = "none"
+    stats: dict[str, Any] = field(default_factory=dict)
 
 
-def render(job: Job, report: Report | None = None) -> Result:
-    """Run a job from its files to its files.
+@dataclass(frozen=True)
+class Look:
+    """What the cache holds of a job.
+
+    state: frames (as asked, in `frames`), fills (rendered without solving), weights (rendered by inference), partial
+    (begun: it would go on), none.  seconds: that solving it took.
+    """
+
+    state: str
+    entry: Entry | None = None
+    frames: dict[int, Path] = field(default_factory=dict)
+
+
+def look(job: Job, cache: Cache, accept_reduced: bool = True, report: Report | None = None) -> Look:
+    """What the cache holds of a job; neither torch nor a device is needed."""
+    report = report or Report()
+    with open_shot(job, report) as shot:
+        asked = _ask(shot, cache, report)
+        entry = cache.find(asked, accept_reduced)
+        if entry is not None:
+            cache.touch(entry.folder)
+            return _look_at(entry, shot)
+        begun = _try_open(cache.folder_for(asked))
+        return Look("partial", begun) if begun is not None and not begun.solved else Look("none")
+
+
+def render(
+    job: Job, report: Report | None = None, cache: Cache | None = None, options: Options | None = None
+) -> Result:
+    """Run a job from its files to its files; without a cache the entry is made beside the output.
 
     IlviError of the fitting kind on anything that stops it; whatever was published by then is whole.
     """
-    report = report or Report()
-    settings, comp = resolve(job)
-    plate = open_source(job.plate.path, "Plate", job.plate.layer)
-    matte = open_source(job.matte.path, "Matte", job.matte.layer)
-    frames, written = _frames(job, plate)
-    sink = open_sink(job.output, plate, written, avoid=[matte])
-    matte, said = fit_matte(matte, plate)
-    if said:
-        report.info(said)
+    report, options = report or Report(), options or Options()
+    with open_shot(job, report) as shot:
+        sink = shot.sink() if job.output or cache is None else None
+        try:
+            if sink is not None:
+                check_room(shot, sink, report)
+            if cache is not None:
+                return _through_cache(shot, sink, cache, options, report)
+            assert sink is not None
+            return _beside_output(shot, sink, options, report)
+        except BaseException:
+            if sink is not None:
+                sink.abort()
+            raise
+
+
+def _through_cache(shot: Shot, sink: Sink | None, cache: Cache, options: Options, report: Report) -> Result:
+    """Find the entry, or solve it; then its frames. What is found damaged on the way is set aside and done again."""
+    asked = _ask(shot, cache, report)
+    refresh = options.refresh
+    while True:
+        with ExitStack() as stack:
+            entry = None if refresh else cache.find(asked, options.accept_reduced)
+            state = "none"
+            if entry is not None:
+                stack.enter_context(cache.using(entry))
+                state = _look_at(entry, shot).state
+                report.started(state, entry.name, "")
+            elif not options.solve:
+                raise InputError(
+                    f"The cache {cache.root} has no solve of this job.", "Solve it first, with 'ilvi render'."
+                )
+            else:
+                try:
+                    entry, held, state = _solve_into(cache, asked, shot, options, refresh, report)
+                except lease.CacheReadOnly as error:
+                    if sink is None:
+                        raise
+                    report.warning("cache-read-only", f"{error.message} The solve is kept beside the output instead.")
+                    return _beside_output(shot, sink, options, report, resume=True)
+                stack.enter_context(held)
+                stack.enter_context(cache.using(entry))
+            refresh = False
+            try:
+                return _write(shot, sink, entry, state, options, report)
+            except Damaged as error:
+                _put_right(cache, entry, error, report)
+            except Missing as error:
+                # it was pruned or removed between finding and reading
+                report.info(f"{error.message} It is made again.")
+
+
+def _solve_into(
+    cache: Cache, asked: Asked, shot: Shot, options: Options, refresh: bool, report: Report
+) -> tuple[Entry, lease.Lease, str]:
+    """The entry solved by this process, or by another one that was at it; its lease; what there was before."""
+    folder = cache.folder_for(asked)
+    held = cache.hold(folder, report.stop, lambda owner, waited: _say_waiting(report, owner, waited))
     try:
-        _say_size_and_room(plate, frames, written, sink, settings, report)
-        loader = Loader(plate, matte, frames, settings)
-        clip = loader.load(lambda done, total: _tick(report, "read", done, total))
-        for code, text in clip.notes:
-            report.info(text) if code == "enlarged" else report.warning(code, text)
-        folder = work_folder(sink, frames)
-        solved, work = None, None
-        if clip.empty:
-            report.warning(
-                "empty-matte",
-                f"The matte (its {clip.matte_channel}) is empty in frames {frames[0]}-{frames[-1]}: the plate is "
-                f"copied. If it should not be, check --matte-channel and --matte-threshold.",
-            )
-        else:
-            solved, work = _solve(job, clip, settings, comp, written, folder, report)
-        files, cut = _write(clip, work, settings, comp, (plate, matte, sink), written, report)
-        sink.close()
-        if isinstance(sink, MovieSink):  # its frames are there only now
-            for frame, path in files.items():
-                report.frame(frame, path)
+        entry = _opened(cache, folder, report)
+        if not folder.is_dir():  # a damaged one was set aside, and the lease with it
+            held.release()
+            return _solve_into(cache, asked, shot, options, refresh, report)
+        if entry is not None and entry.solved and not refresh and (options.accept_reduced or not entry.reduced):
+            return entry, held, "fills"  # another process solved it while this one waited
+        resume = entry is not None and not entry.solved and not refresh
+        near = None if refresh else cache.nearest(asked)
+        how = How(
+            asked=asked,
+            near=near,
+            resume=resume,
+            accept_reduced=options.accept_reduced,
+            previews=options.previews,
+            guard=held.check,
+            make_room=lambda needed: _make_room(cache, [folder, *([near.folder] if near else [])], needed),
+        )
+        with ExitStack() as stack:
+            if near is not None:
+                stack.enter_context(cache.using(near))
+            entry = _begun(folder, asked, shot, entry if resume else None)
+            try:
+                Solving(shot, entry, how, report).run()
+            except Damaged as error:
+                _put_right(cache, near if near and near.damage() else entry, error, report)
+                held.release()
+                return _solve_into(cache, asked, shot, options, refresh, report)
+        cache.evict([folder])
+        return entry, held, "partial" if resume else "none"
     except BaseException:
-        sink.abort()
+        held.release()
         raise
-    finally:
-        plate.close()
-        matte.close()
-    notes = [*clip.notes, *([] if solved is None else solved.warnings), *cut]
-    record = _record(job, settings, comp, clip, solved, notes)
-    if solved is not None:
-        publish(folder / "result.json", (json.dumps(record, indent=2) + "\n").encode())
-    return Result(files, folder if solved is not None else None, record)
 
 
-def _write(
-    clip: Clip,
-    work: FolderWork | None,
-    settings: SolveSettings,
-    comp: CompSettings,
-    ends: tuple[PictureSource, PictureSource, Sink],
-    written: Sequence[int],
-    report: Report,
-) -> tuple[dict[int, Path], list[tuple[str, str]]]:
-    """Composite and publish every frame; without `work` the plate is copied. The files, and what to tell."""
-    plate, matte, sink = ends
-    cut, files = 0, {}
-    for n, frame in enumerate(written):
-        if report.stop():
-            raise Cancelled("Stopped while writing.", "Run it again with --resume to write the rest.")
-        picture = plate.read(frame)
-        if work is not None:
-            values = read_matte(matte, frame, picture, clip.matte_channel, settings.matte_invert)
-            picture, pixels = composite(picture, values, work.fill(frame), clip.region, clip.curve, settings, comp)
-            cut += pixels
-        files[frame] = sink.write(frame, picture)
-        if not isinstance(sink, MovieSink):
-            report.frame(frame, files[frame])
-        report.progress("write", n + 1, len(written))
-    if not cut:
-        return files, []
-    text = (
-        f"The comp matte reached {cut} pixels beyond the hole and was cut there; "
-        f"raise --solve-dilate above --comp-dilate plus --comp-feather."
+def _begun(folder: Path, asked: Asked, shot: Shot, unfinished: Entry | None) -> Entry:
+    """The entry to solve into, known to everybody as begun."""
+    if unfinished is not None:
+        return unfinished
+    clear(folder)
+    return begin(
+        folder,
+        {
+            "key": asked.key,
+            "family": asked.family,
+            "pixels": {str(frame): list(pair) for frame, pair in asked.pixels().items()},
+            "asked": {"plate": shot.job.plate.path, "matte": shot.job.matte.path, "preset": shot.job.preset},
+            "frames": [asked.frames[0], asked.frames[-1]],
+            "begun": now(),
+        },
     )
-    report.warning("comp-matte-cut", text)
-    return files, [("comp-matte-cut", text)]
 
 
-def _solve(
-    job: Job,
-    clip: Clip,
-    settings: SolveSettings,
-    comp: CompSettings,
-    written: Sequence[int],
-    folder: Path,
-    report: Report,
-) -> tuple[Solved, FolderWork]:
-    """Solve into the folder beside the output."""
-    from ilvi_core import device
-
-    chosen = device.choose(job.run.device)
+def _beside_output(shot: Shot, sink: Sink, options: Options, report: Report, resume: bool = False) -> Result:
+    """No cache: the entry is a folder beside the output, and goes on only when told to."""
+    if not options.solve:
+        raise InputError("Without a cache there is no entry to render from.", "Leave out --no-cache.")
+    folder = beside(sink, shot.frames)
     with lock(folder):
-        if not job.run.resume:
-            _set_aside(folder, report)
-        made_of = fingerprint(clip, settings, written, ingredients(settings, chosen))
-        work = FolderWork(folder, made_of, job.run.resume)
-        publish(folder / "settings.yaml", as_yaml(settings, comp).encode())
-        if job.run.resume and work.windows_done() == 0 and work.update() == 0:
-            report.info("There is no checkpoint to go on from; starting anew.")
-        return solve(clip, settings, set(written), chosen, work, report, job.run.checkpoint_every), work
+        resume = resume or shot.job.run.resume
+        entry = _try_open(folder) if resume else None
+        if not resume:
+            _set_unfinished_aside(folder, report)
+        state = "none" if entry is None else "fills" if entry.solved else "partial"
+        entry = begin(folder, {"begun": now()}) if entry is None else entry
+        # a finished one is gone through again too: its checkpoint says whether it is of the same pictures
+        how = How(resume=resume, accept_reduced=options.accept_reduced, previews=options.previews)
+        Solving(shot, entry, how, report).run()
+        return _write(shot, sink, entry, state, options, report)
 
 
-def _set_aside(folder: Path, report: Report) -> None:
+def _write(shot: Shot, sink: Sink | None, entry: Entry, state: str, options: Options, report: Report) -> Result:
+    """Every frame of the job, composited from the entry."""
+    began = time.monotonic()
+    if entry.empty:
+        report.warning("empty-matte", NOTHING.format(first=shot.frames[0], last=shot.frames[-1]))
+    if sink is not None:
+        fills = fills_of(entry, shot.written, shot, report)
+        frames, notes = write_frames(shot, entry, fills, sink, report)
+    else:
+        kept = shot.kept(entry)
+        there = {} if options.refresh else kept.valid(shot.written)
+        lacking = [frame for frame in shot.written if frame not in there]
+        fills = fills_of(entry, lacking, shot, report)
+        frames, notes = write_frames(shot, entry, fills, shot.sink_in(kept.folder), report, there, kept.put)
+        kept.save()
+    if isinstance(sink, MovieSink):
+        for frame, path in frames.items():  # they are there only now
+            report.frame(frame, path)
+    for code, text in notes:
+        report.warning(code, text)
+    record = {**entry.record, "notes": [*entry.record.get("notes", []), *({"code": c, "text": t} for c, t in notes)]}
+    done = entry.record.get("done") or {}
+    stats = {
+        "state": state,
+        "solve_seconds": entry.seconds,
+        "write_seconds": round(time.monotonic() - began, 3),
+        "phases": done.get("seconds", {}),
+        "updates": done.get("updates", []),
+        "device": done.get("device", ""),
+        "reduced": entry.manifest.get("reduced"),
+        "warm": entry.manifest.get("warm"),
+    }
+    return Result(frames, entry.folder, record, state, stats)
+
+
+def _look_at(entry: Entry, shot: Shot) -> Look:
+    if not shot.job.output:
+        frames = shot.kept(entry).valid(shot.written)
+        if len(frames) == len(shot.written):
+            return Look("frames", entry, frames)
+    there = entry.empty or all(entry.has_fill(frame) for frame in shot.written)
+    return Look("fills" if there else "weights", entry)
+
+
+def _ask(shot: Shot, cache: Cache, report: Report) -> Asked:
+    def tick(done: int, total: int) -> None:
+        if report.stop():
+            raise Cancelled("Stopped.", "Nothing was solved yet.")
+        report.progress("read", done, total)
+
+    return ask(shot.plate, shot.matte, shot.frames, shot.settings, cache.digests(), tick)
+
+
+def _try_open(folder: Path) -> Entry | None:
+    try:
+        return Entry.open(folder)
+    except Damaged:
+        return None
+
+
+def _opened(cache: Cache, folder: Path, report: Report) -> Entry | None:
+    """What is in an entry's folder, whose lease is held; a manifest that cannot be read is set aside."""
+    try:
+        return Entry.open(folder)
+    except Damaged as error:
+        place = cache.set_aside(folder)
+        report.warning("cache-damaged", f"{error.message} The entry is kept in {place} and solved again.")
+        return None
+
+
+def _put_right(cache: Cache, entry: Entry, error: Damaged, report: Report) -> None:
+    """After damage: fills that can be made from whole weights are dropped, else the entry is set aside."""
+    bad = entry.damage()
+    networks = [weights_name(first) for first, _ in entry.windows()]
+    if bad and not set(bad) & set(networks) and all(name in entry.files for name in networks):
+        cache.set_aside_files(entry, bad)
+        report.warning("cache-damaged", f"{error.message} {len(bad)} fills are made again from the weights.")
+        return
+    place = cache.set_aside(entry.folder)
+    report.warning("cache-damaged", f"{error.message} The entry is kept in {place} and solved again.")
+
+
+def _say_waiting(report: Report, owner: lease.Owner, waited: float) -> None:
+    if waited == 0:
+        report.info(f"Process {owner.pid} on {owner.host} is solving the same; waiting for it.")
+    report.progress("wait", 0, 1)
+
+
+def _make_room(cache: Cache, keep: list[Path], needed: int) -> None:
+    """Before an entry grows: leave room for it under the cache's limit."""
+    if cache.limit:
+        cache.evict(keep, max(cache.limit - needed, 0) or 1)
+
+
+def beside(sink: Sink, frames: tuple[int, ...]) -> Path:
+    """Where checkpoint, log and settings go without a cache: beside the output, named after it and the range."""
+    path = sink.path(frames[0])
+    pattern = getattr(sink, "pattern", None)
+    name = path.stem if pattern is None else pattern.stem.rstrip("._- ")
+    return path.parent / f"{name or 'frames'}.{frames[0]}-{frames[-1]}.ilvi"
+
+
+def _set_unfinished_aside(folder: Path, report: Report) -> None:
     """Make way for a new solve: an unfinished one is kept beside it, a finished one is replaced."""
     begun = list(folder.glob("checkpoint-*.safetensors")) or list(folder.glob("fill/*.npy"))
-    if begun and not (folder / "result.json").exists():
+    entry = _try_open(folder)
+    if begun and (entry is None or not entry.solved):
         number = 1
         while (kept := folder.with_name(f"{folder.name}.unfinished-{number}")).exists():
             number += 1
@@ -162,119 +332,5 @@ def _set_aside(folder: Path, report: Report) -> None:
             f"An unfinished solve was there; it is kept in {kept}. To go on with it instead, put its files back into "
             f"{folder} and add --resume."
         )
-        return
-    for pattern in ("checkpoint*", "fill/*.npy", "weights/*.safetensors", "training.jsonl", "result.json"):
-        for path in folder.glob(pattern):
-            path.unlink(missing_ok=True)
-
-
-def _frames(job: Job, plate: Source) -> tuple[range | list[int], list[int]]:
-    """The frames trained on and the frames written."""
-    if job.frames is None:
-        frames = plate.frames
-        if frames != list(range(frames[0], frames[-1] + 1)):
-            missing = next(f for f in range(frames[0], frames[-1]) if f not in set(frames))
-            raise InputError(
-                f"Plate has no frame {missing} (range {frames[0]}-{frames[-1]}).",
-                "Render the frame again, or choose a range without gaps with --frames.",
-            )
-        return frames, list(frames)
-    return job.frames.frames(), list(job.frames.written())
-
-
-def work_folder(sink: Sink, frames: Sequence[int]) -> Path:
-    """Where checkpoint, log and settings go: beside the output, named after it and the range."""
-    path = sink.path(frames[0])
-    pattern = getattr(sink, "pattern", None)
-    name = path.stem if pattern is None else pattern.stem.rstrip("._- ")
-    return path.parent / f"{name or 'frames'}.{frames[0]}-{frames[-1]}.ilvi"
-
-
-def _say_size_and_room(
-    plate: Source,
-    frames: Sequence[int],
-    written: Sequence[int],
-    sink: Sink,
-    settings: SolveSettings,
-    report: Report,
-) -> None:
-    """Before anything is learned: how much will be written, and whether it fits on the disk."""
-    if frames[0] not in set(plate.frames):
-        return  # the loader says it better
-    first = plate.read(frames[0])
-    box = first.display_window
-    out = len(written) * sum(p.nbytes for p in first.planes.values())
-    method = METHODS[settings.method]
-    network = 4 * parameter_count(method.dims, method.flow)
-    # a checkpoint holds three states of network and Adam, and two lie side by side while one takes the other's place
-    networks = 1 if method.single_frame else len(windows(len(frames), settings.window))
-    solving = (2 * 9 + networks) * network
-    fills = len(written) * settings.size[0] * settings.size[1] * 12
-    needed = out + fills + solving + SPARE_BYTES
-    folder = sink.path(written[0]).parent
-    free = shutil.disk_usage(folder).free
-    steps = "" if len(written) == len(frames) else f", {len(written)} of them written"
-    report.info(
-        f"{len(frames)} frame{'s' * (len(frames) > 1)} ({frames[0]}-{frames[-1]}) of {box.width}x{box.height}{steps}; "
-        f"method {settings.method}; at most {needed / 2**20:.0f} MiB of disk for frames, fills and "
-        f"checkpoints ({free / 2**20:.0f} MiB free)."
-    )
-    if free < needed:
-        raise InputError(
-            f"There is no room in {folder}: {needed / 2**20:.0f} MiB may be needed, {free / 2**20:.0f} MiB are free.",
-            "Make room, or write to another disk.",
-        )
-
-
-def _tick(report: Report, phase: str, done: int, total: int) -> None:
-    if report.stop():
-        raise Cancelled("Stopped.", "Nothing new was learned; a checkpoint of an earlier run is untouched.")
-    report.progress(phase, done, total)
-
-
-def fingerprint(clip: Clip, settings: SolveSettings, written: Sequence[int], made_of: dict[str, str]) -> str:
-    """What a checkpoint belongs to: the pixels learned from, the settings, the frames, precision and weight files."""
-    digest = hashlib.sha256()
-    digest.update(json.dumps([asdict(settings), list(clip.frames), list(written), clip.region, made_of]).encode())
-    digest.update(np.ascontiguousarray(clip.plate).data)
-    digest.update(np.packbits(clip.known).data)
-    return digest.hexdigest()
-
-
-def _record(
-    job: Job,
-    settings: SolveSettings,
-    comp: CompSettings,
-    clip: Clip,
-    solved: Solved | None,
-    notes: list[tuple[str, str]],
-) -> dict[str, Any]:
-    """result.json: what was asked, what was done, with what."""
-    return {
-        "ilvi": ilvi_core.__version__,
-        "preset": job.preset,
-        "solve": asdict(settings),
-        "comp": asdict(comp),
-        "frames": [clip.frames[0], clip.frames[-1]],
-        "region": clip.region._asdict(),
-        "working_size": list(clip.size),
-        "matte_channel": clip.matte_channel,
-        "hole": {"mean": float(np.mean(clip.coverage)), "most": max(clip.coverage)},
-        "curve": asdict(clip.curve),
-        "done": None if solved is None else asdict(solved),
-        "notes": [{"code": code, "text": text} for code, text in notes],
-        "versions": _versions(),
-        "machine": platform.node(),
-    }
-
-
-def _versions() -> dict[str, str]:
-    import cv2
-    import torch
-
-    return {
-        "python": platform.python_version(),
-        "torch": torch.__version__,
-        "numpy": np.__version__,
-        "opencv": cv2.__version__,
-    }
+    else:
+        clear(folder)

@@ -2,26 +2,34 @@
 
 from __future__ import annotations
 
+import dataclasses
 import time
 from collections.abc import Callable, Collection, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
 
+import numpy as np
 import torch
 
 from ilvi_core import device as devices
 from ilvi_core import flow, methods, weights, window
+from ilvi_core.asked import weight_hashes
 from ilvi_core.clip import Clip, windows
+from ilvi_core.entry import FLOW
+from ilvi_core.flowstore import StoredFlow
 from ilvi_core.host.errors import Cancelled, DeviceError
 from ilvi_core.host.job import SolveSettings
 from ilvi_core.methods import Method
-from ilvi_core.report import Report
+from ilvi_core.report import Report, duration
 from ilvi_core.schedule import Schedule
-from ilvi_core.train import Hooks, Trainer, fills
+from ilvi_core.train import GO_ON, Hooks, Trainer, fills, peek
+from ilvi_core.warm import Warm
 from ilvi_core.window import Window
-from ilvi_core.work import FolderWork, MemoryWork
+from ilvi_core.work import FolderWork, MemoryWork, read_tensors
 
+# done (0..1), the window's frames, and a function from an index into them to its present fill (h, w, 3) in 0..1
+Preview = Callable[[float, tuple[int, ...], Callable[[int], np.ndarray]], None]
 TRIAL_UPDATES = 3  # on a throw-away network, to say beforehand how long it takes; the first one is slower
 
 
@@ -48,6 +56,10 @@ class Solved:
             self.seconds[phase] = self.seconds.get(phase, 0.0) + time.monotonic() - began
 
 
+class OutOfMemory(DeviceError):
+    """The device has too little memory for this size; a smaller one may fit."""
+
+
 def solve(
     clip: Clip,
     settings: SolveSettings,
@@ -56,13 +68,16 @@ def solve(
     work: FolderWork | MemoryWork,
     report: Report,
     save_every: float = 60.0,
+    warm: Warm | None = None,
+    preview: Preview | None = None,
 ) -> Solved:
     """Train every window of the clip and put the fills of the `wanted` frames into `work`.
 
-    Cancelled with a checkpoint when the report says stop; DeviceError when the device runs out of memory.
+    warm: an entry to start from.  preview: called after each update.  Cancelled with a checkpoint when the report says
+    stop; OutOfMemory when the device has too little.
     """
     try:
-        solver = Solver(clip, settings, device, work, report, save_every)
+        solver = Solver(clip, settings, device, work, report, save_every, warm, preview)
         runs = solver.windows()
         if 0 < work.windows_done() <= len(runs):
             report.info(f"{work.windows_done()} of {len(runs)} windows were solved before.")
@@ -72,7 +87,7 @@ def solve(
         if not is_out_of_memory(error):
             raise
         other = "or --device cpu" if device != "cpu" else "or a machine with more memory"
-        raise DeviceError(
+        raise OutOfMemory(
             f"The device {device} ran out of memory at the working size {clip.size[0]}x{clip.size[1]}.",
             f"Use a smaller --size, fewer frames for each network (--set window=40), {other}.",
         ) from error
@@ -87,16 +102,7 @@ def is_out_of_memory(error: BaseException) -> bool:
 
 def ingredients(settings: SolveSettings, device: str) -> dict[str, str]:
     """What a solve is made of beyond its settings: number format, and the weight files that take part."""
-    method = methods.METHODS[settings.method]
-    made_of = {"precision": str(devices.number_format(settings.precision, device))}
-    if method.flow:
-        kinds = ("raft_large", "raft_small") if settings.flow == "auto" else (settings.flow,)
-        found = next((file for kind in kinds if kind != "dis" and (file := weights.find(kind))), None)
-        made_of["flow"] = found.sha256 if found else "dis"
-    if methods.PERCEPTUAL in method.terms and settings.perceptual_weight > 0:
-        vgg = weights.find("vgg16")
-        made_of["vgg16"] = vgg.sha256 if vgg else ""
-    return made_of
+    return {"precision": str(devices.number_format(settings.precision, device)), **weight_hashes(settings)}
 
 
 class Solver:
@@ -110,8 +116,11 @@ class Solver:
         work: FolderWork | MemoryWork,
         report: Report,
         save_every: float,
+        warm: Warm | None = None,
+        preview: Preview | None = None,
     ) -> None:
         self.clip, self.settings, self.device, self.work, self.report = clip, settings, device, work, report
+        self._warm, self._preview = warm, preview
         self.method: Method = methods.METHODS[settings.method]
         self.precision = devices.number_format(settings.precision, device)
         devices.set_exact(self.precision)
@@ -127,8 +136,15 @@ class Solver:
             self._estimate, self.solved.flow, said = flow.estimator(settings.flow, device)
             if said:
                 self._warn("no-weights", said)
+            self._estimate = self._stored(self._estimate)
         if methods.PERCEPTUAL in self.method.terms and settings.perceptual_weight > 0:
             self._load_vgg()
+
+    def _stored(self, estimate: flow.Estimator) -> StoredFlow:
+        """Flow is taken from the entry, or from the one that this solve starts from, where they have it."""
+        others = [] if self._warm is None else [self._warm.entry.folder / FLOW]
+        name = weight_hashes(self.settings)["flow"] if self.solved.flow != "dis" else "dis"
+        return StoredFlow(estimate, name, self.work.flow_folder, others, lambda text: self._warn("flow", text))
 
     def _load_vgg(self) -> None:
         file = weights.find("vgg16")
@@ -175,11 +191,19 @@ class Solver:
 
     def solve_window(self, number: int, run: range, wanted: Collection[int]) -> None:
         """Flow, features, training and fills of one window."""
+        frames = self.clip.frames[run.start : run.stop]
+        if self._warm is not None and self._warm.has_window(frames, [f for f in frames if f in wanted]):
+            self.work.adopt(number, frames, self._warm.entry)
+            self.solved.updates.append(0)
+            return
         data = self.prepare(run)
-        trainer = Trainer(self.method, self.settings, data, self.precision, self._vgg)
+        settings, start = self._warmed(frames)
+        trainer = Trainer(self.method, settings, data, self.precision, self._vgg)
         if self.work.restore(number, trainer):
             self.report.info(f"Going on from update {trainer.state.update} of {trainer.schedule.total}.")
-        self._say_how_long(number, data, trainer)
+        elif start:
+            trainer.begin_from(read_tensors(self._warm.entry, start))  # type: ignore[union-attr]
+        self._say_how_long(data, settings, trainer, self._count - number)
         hooks = Hooks(
             progress=lambda done, total, loss, left: self._progress(number, done, total, loss, left),
             log=lambda record: self._log({"window": number, **record}),
@@ -187,6 +211,7 @@ class Solver:
             stop=self.report.stop,
             save=lambda t: self.work.save(number, t),
             save_every=self._save_every,
+            after=self._after(data, number),
         )
         with self.solved.timed("train"):
             trainer.run(hooks)
@@ -195,8 +220,32 @@ class Solver:
         with self.solved.timed("fill"):
             places = {index for index, frame in enumerate(data.frames) if frame in wanted}
             for index, fill in fills(trainer.network, data, trainer.schedule.size, places):
+                self._stop_if_asked()
                 self.work.put_fill(data.frames[index], fill.permute(1, 2, 0).cpu().numpy())
         self.work.finish_window(number, trainer)
+
+    def _warmed(self, frames: tuple[int, ...]) -> tuple[SolveSettings, str]:
+        """The window's settings, with the fewer updates that a warm start needs, and the weights it starts from."""
+        start = self._warm.weights_for(frames) if self._warm is not None else ""
+        updates = self.work.updates(frames[0])
+        if updates is None:
+            updates = Schedule(self.method, self.settings, len(frames)).total
+            if start and self._warm is not None:
+                updates = max(round(updates * self._warm.share(frames)), 1)
+            self.work.plan_updates(frames[0], updates)
+        return dataclasses.replace(self.settings, max_updates=updates), start
+
+    def _after(self, data: Window, number: int) -> Callable[[Trainer], None]:
+        """What previews are made of, for whoever makes them."""
+        if self._preview is None:
+            return lambda trainer: None
+        preview, count = self._preview, self._count
+
+        def after(trainer: Trainer) -> None:
+            done = (number + trainer.state.update / trainer.schedule.total) / count
+            preview(done, data.frames, lambda index: peek(trainer.network, data, trainer.schedule.size, index))
+
+        return after
 
     def prepare(self, run: range) -> Window:
         """The window's data on the device, with flow and features where the method uses them."""
@@ -232,9 +281,7 @@ class Solver:
     def _stop_if_asked(self) -> None:
         if self.report.stop():
             kept = self.work.windows_done() > 0
-            raise Cancelled(
-                "Stopped.", "Run it again with --resume to go on." if kept else "Nothing new was learned yet."
-            )
+            raise Cancelled("Stopped.", GO_ON if kept else "Nothing new was learned yet.")
 
     def _log(self, record: dict[str, Any]) -> None:
         """A full disk must not end a training for the sake of its log."""
@@ -252,13 +299,13 @@ class Solver:
             left += left / (total - done) * total * (count - number - 1)
         self.report.progress("train", number * total + done, count * total, loss, left)
 
-    def _say_how_long(self, number: int, data: Window, trainer: Trainer) -> None:
+    def _say_how_long(self, data: Window, settings: SolveSettings, trainer: Trainer, count: int) -> None:
         """Before the first network is trained: an estimate, from a few updates of a network that is thrown away."""
         if self._estimated:
             return
         self._estimated = True
-        trial = Trainer(self.method, self.settings, data, self.precision, self._vgg)
-        updates, count = trial.schedule.total, self._count - number
+        trial = Trainer(self.method, settings, data, self.precision, self._vgg)
+        updates = trial.schedule.total
         took = trial.time_updates(TRIAL_UPDATES, self.report.stop)
         what = f"{count} networks, {updates} updates each" if count > 1 else f"{updates} updates"
         where = f"{self.solved.device} in {self.solved.precision}"
@@ -266,11 +313,3 @@ class Solver:
             f"Training {what} at {self.clip.size[0]}x{self.clip.size[1]} on {where}: about "
             f"{duration(took * (updates * count - trainer.state.update))} ({took:.3g} s an update)."
         )
-
-
-def duration(seconds: float) -> str:
-    """'40 s', '3 min', '2 h 10 min'."""
-    if seconds < 90:
-        return f"{max(round(seconds), 1)} s"
-    minutes = round(seconds / 60)
-    return f"{minutes} min" if minutes < 90 else f"{minutes // 60} h {minutes % 60} min"

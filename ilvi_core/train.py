@@ -7,6 +7,7 @@ from collections.abc import Callable, Collection, Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
+import numpy as np
 import torch
 from torch import Tensor
 
@@ -26,6 +27,8 @@ TIMED = 5  # updates before anything is said of the time left: the first ones ar
 MOST_RECOVERIES = 8
 DIVERGED = 10.0  # times the best L_r so far, and above DIVERGED_FLOOR
 DIVERGED_FLOOR = 0.1  # grey noise against a picture has an L_r of about this
+
+GO_ON = "Run it again to go on from here (with --no-cache, add --resume)."
 
 Snapshot = dict[str, Tensor]
 
@@ -52,7 +55,8 @@ class Hooks:
     """What the loop calls; all optional.
 
     progress(done, total, loss, seconds left or None), after each update.  log(record), at each reading.
-    warning(code, text).  stop(), asked before each update.  save(trainer), when a checkpoint is due.
+    warning(code, text).  stop(), asked before each update.  save(trainer), when a checkpoint is due.  after(trainer),
+    after each update: previews.
     """
 
     progress: Callable[[int, int, float, float | None], None] = lambda done, total, loss, left: None
@@ -60,6 +64,7 @@ class Hooks:
     warning: Callable[[str, str], None] = lambda code, text: None
     stop: Callable[[], bool] = lambda: False
     save: Callable[[Trainer], None] = lambda trainer: None
+    after: Callable[[Trainer], None] = lambda trainer: None
     save_every: float = field(default=60.0)  # seconds
 
 
@@ -98,7 +103,7 @@ class Trainer:
         while self.state.update < self.schedule.total and not self.state.stopped_early:
             if hooks.stop():
                 hooks.save(self)
-                raise Cancelled("Stopped.", "Run it again with --resume to go on from here.")
+                raise Cancelled("Stopped.", GO_ON)
             self._update()
             now = time.monotonic()
             self.state.seconds = before + now - resumed
@@ -107,6 +112,7 @@ class Trainer:
             timed = self.state.update - first
             left = (now - resumed) / timed * (self.schedule.total - self.state.update) if timed >= TIMED else None
             hooks.progress(self.state.update, self.schedule.total, self.state.smooth, left)
+            hooks.after(self)
             if self.state.update % READ_EVERY == 0 and now - saved > hooks.save_every:
                 hooks.save(self)
                 saved = time.monotonic()
@@ -260,6 +266,10 @@ class Trainer:
         optimizer["state"] = moments
         self.optimizer.load_state_dict(optimizer)
 
+    def begin_from(self, weights: Snapshot) -> None:
+        """Start with a network that has learned something like this window, instead of a fresh one."""
+        self.network.load_state_dict(weights)
+
     def tensors(self) -> Snapshot:
         """All tensors of a checkpoint, on the CPU."""
         state = {**self._state(), "meter": self._meter}
@@ -340,3 +350,17 @@ def fills(network: EncoderDecoder, window: Window, size: int, wanted: Collection
         picture, _ = generate(network, window.noise[tile.start : tile.stop])
         for index in new:
             yield index, window.crop(picture)[index - tile.start]
+
+
+@torch.no_grad()
+def peek(network: EncoderDecoder, window: Window, size: int, index: int) -> np.ndarray:
+    """A frame as the network would fill it now, in the middle of training, which is not disturbed: (h, w, 3) float32.
+
+    BatchNorm takes the frame's own statistics (of its tile, in 3D): they are settled only at the end.
+    """
+    buffers = {k: v.clone() for k, v in network.named_buffers()}
+    place = next(t for t in tiles(len(window.frames), size if network.dims == 3 else 1) if index in t)
+    picture, _ = generate(network, window.noise[place.start : place.stop])
+    for name, buffer in network.named_buffers():
+        buffer.copy_(buffers[name])
+    return window.crop(picture)[index - place.start].permute(1, 2, 0).float().cpu().numpy()

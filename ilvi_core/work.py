@@ -1,4 +1,4 @@
-"""What a solve leaves behind while it runs and when it is done: checkpoint, fills, weights, log."""
+"""What a solve keeps while it runs: checkpoint, fills, weights and log, in the entry that it makes."""
 
 from __future__ import annotations
 
@@ -6,33 +6,46 @@ import dataclasses
 import io
 import json
 import math
-import os
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-from filelock import FileLock, Timeout
-from safetensors.torch import load_file, save_file
+from safetensors.torch import load, save_file
 from torch import Tensor
 
+from ilvi_core.entry import FILLS, FLOW, WEIGHTS, Damaged, Entry, checksum, fill_name, weights_name
+from ilvi_core.files import make_folders, publish, publishing
 from ilvi_core.host.errors import IlviError, InputError
 from ilvi_core.train import Progress, Trainer
 
 CHECKPOINT = "checkpoint.json"
 LOG = "training.jsonl"
-LOCK = "solve.lock"
+SETTINGS = "settings.yaml"
+_ANEW = "Run it without --resume."
 
 
 class MemoryWork:
     """Keeps the fills in memory and no checkpoint: for arrays."""
+
+    flow_folder: Path | None = None
 
     def __init__(self) -> None:
         self._fills: dict[int, np.ndarray] = {}
 
     def windows_done(self) -> int:
         return 0
+
+    def updates(self, first: int) -> int | None:
+        return None
+
+    def plan_updates(self, first: int, updates: int) -> None:
+        """Nothing to plan for: it cannot be stopped and go on."""
+
+    def adopt(self, number: int, frames: tuple[int, ...], other: Entry) -> None:
+        """The same window, solved before by another entry."""
+        for frame in frames:
+            self._fills[frame] = other.fill(frame)
 
     def put_fill(self, frame: int, fill: np.ndarray) -> None:
         self._fills[frame] = fill
@@ -54,19 +67,22 @@ class MemoryWork:
 
 
 class FolderWork:
-    """The same in a folder beside the output; every file appears whole or not at all.
+    """The same in an entry; every file appears whole or not at all.
 
     checkpoint.json names the tensors' file and holds the fingerprint of what was asked; a checkpoint of anything else
-    is refused. fill/FRAME.npy: (h, w, 3) float32.  weights/FIRST.safetensors: each window's network.
+    is refused.  guard: called before anything is written; raises when the entry is not this process's any more.
     """
 
-    def __init__(self, folder: Path, fingerprint: str, resume: bool) -> None:
-        self.folder, self._fingerprint = folder, fingerprint
+    def __init__(self, entry: Entry, fingerprint: str, resume: bool, guard: Callable[[], None] = lambda: None) -> None:
+        self.entry, self.folder, self._fingerprint, self._guard = entry, entry.folder, fingerprint, guard
+        self.flow_folder: Path | None = self.folder / FLOW
         self._record: dict[str, Any] = {"fingerprint": fingerprint, "windows_done": 0}
-        make_folders(folder / "fill", folder / "weights")
+        make_folders(self.folder / FILLS, self.folder / WEIGHTS, self.folder / FLOW)
         self._previous = self._read() if resume else None
         if self._previous is not None:
             self._record = self._previous
+        else:
+            entry.manifest.pop("updates", None)
         self._trim_log()
 
     def windows_done(self) -> int:
@@ -77,41 +93,52 @@ class FolderWork:
         """The update of the window in progress that the checkpoint is at."""
         return int(self._record.get("state", {}).get("update", 0))
 
+    def begun(self) -> bool:
+        """Whether there is something to go on from."""
+        return self.windows_done() > 0 or self.update() > 0
+
+    def updates(self, first: int) -> int | None:
+        """How many updates were planned for the window that begins at this frame, when it was begun before."""
+        return self.entry.manifest.get("updates", {}).get(str(first))
+
+    def plan_updates(self, first: int, updates: int) -> None:
+        """Remember it: a warm start has fewer, and must have as many when it goes on."""
+        self.entry.manifest.setdefault("updates", {})[str(first)] = updates
+        self._guard()
+        self.entry.write()
+
     def put_fill(self, frame: int, fill: np.ndarray) -> None:
         buffer = io.BytesIO()
         np.save(buffer, fill.astype(np.float32))
-        publish(self.folder / "fill" / f"{frame}.npy", buffer.getvalue())
-
-    def fill(self, frame: int) -> np.ndarray:
-        path = self.folder / "fill" / f"{frame}.npy"
-        try:
-            return np.load(path)
-        except (OSError, ValueError) as error:
-            raise IlviError(f"The fill of frame {frame} cannot be read: {error}.", "Run it without --resume.") from None
+        self._guard()
+        self.entry.add(fill_name(frame), buffer.getvalue())
 
     def save(self, window: int, trainer: Trainer) -> None:
         """A checkpoint of a training in progress: the tensors under a new name, then the JSON that names them."""
+        self._guard()
         name = f"checkpoint-{window}-{trainer.state.update}.safetensors"
-        self._publish_tensors(self.folder / name, trainer.tensors())
-        self._write({"window": window, "tensors": name, "state": _plain(dataclasses.asdict(trainer.state))})
+        publish_tensors(self.folder / name, trainer.tensors())
+        sum_ = checksum((self.folder / name).read_bytes())
+        state = _plain(dataclasses.asdict(trainer.state))
+        self._write({"window": window, "tensors": name, "sha256": sum_, "state": state})
 
     def restore(self, window: int, trainer: Trainer) -> bool:
         """Put a trainer where the checkpoint was; False when there is none of this window."""
         if self._previous is None or self._previous.get("window") != window:
             return False
+        name = self._previous["tensors"]
         try:
-            tensors = load_file(self.folder / self._previous["tensors"])
-        except Exception as error:
-            raise IlviError(
-                f"The checkpoint {self._previous['tensors']} cannot be read: {error}.", "Run it without --resume."
-            ) from None
+            data = (self.folder / name).read_bytes()
+            if checksum(data) != self._previous["sha256"]:
+                raise ValueError("it is not what was put there")
+            tensors = load(data)
+        except Exception as error:  # safetensors' own error has no base but Exception
+            raise Damaged(f"The checkpoint {name} cannot be read: {error}.", _ANEW) from None
         try:
             state: dict[str, Any] = {k: math.inf if v is None else v for k, v in self._previous["state"].items()}
             trainer.load(tensors, Progress(**state))
         except (KeyError, TypeError, RuntimeError) as error:
-            raise IlviError(
-                f"The checkpoint {self._previous['tensors']} is of another ILVI: {error}.", "Run it without --resume."
-            ) from None
+            raise Damaged(f"The checkpoint {name} is of another ILVI: {error}.", _ANEW) from None
         return True
 
     def finish_window(self, window: int, trainer: Trainer) -> None:
@@ -119,9 +146,28 @@ class FolderWork:
 
         A network of one frame is not kept: its fill is all that it can give, and a clip has many.
         """
-        if len(trainer.window.frames) > 1:
+        self._guard()
+        frames = trainer.window.frames
+        if len(frames) > 1:
             weights = {k: v.detach().cpu().contiguous() for k, v in trainer.network.state_dict().items()}
-            self._publish_tensors(self.folder / "weights" / f"{trainer.window.frames[0]}.safetensors", weights)
+            path = self.folder / weights_name(frames[0])
+            publish_tensors(path, weights)
+            self.entry.add(weights_name(frames[0]), path.read_bytes())
+        self._finish(window, frames)
+
+    def adopt(self, number: int, frames: tuple[int, ...], other: Entry) -> None:
+        """The same window, solved before by another entry: its fills and weights, checked."""
+        self._guard()
+        for name in (weights_name(frames[0]), *map(fill_name, frames)):
+            if name in other.files:
+                self.entry.add(name, other.read(name))
+        self._finish(number, frames)
+
+    def _finish(self, window: int, frames: tuple[int, ...]) -> None:
+        ends = [frames[0], frames[-1]]
+        before = [w for w in self.entry.manifest.get("windows", []) if w != ends]
+        self.entry.manifest["windows"] = [*before, ends]
+        self.entry.write()  # first the listing: a window counts as done when all of it is known
         self._write({"windows_done": window + 1})
 
     def log(self, record: dict[str, Any]) -> None:
@@ -139,13 +185,12 @@ class FolderWork:
 
     def _read(self) -> dict[str, Any] | None:
         try:
-            record = json.loads((self.folder / CHECKPOINT).read_text(encoding="utf-8"))
+            record = dict(json.loads((self.folder / CHECKPOINT).read_text(encoding="utf-8")))
+            _ = int(record["windows_done"])
         except FileNotFoundError:
             return None
-        except (OSError, ValueError) as error:
-            raise IlviError(
-                f"{self.folder / CHECKPOINT} cannot be read: {error}.", "Run it without --resume."
-            ) from None
+        except (OSError, ValueError, KeyError, TypeError) as error:
+            raise Damaged(f"{self.folder / CHECKPOINT} cannot be read: {error}.", _ANEW) from None
         if record.get("fingerprint") != self._fingerprint:
             raise InputError(
                 f"The checkpoint in {self.folder} belongs to other pictures or settings.",
@@ -170,61 +215,25 @@ class FolderWork:
                 kept.append(line + "\n")
         publish(path, "".join(kept).encode())
 
-    def _publish_tensors(self, path: Path, tensors: dict[str, Tensor]) -> None:
-        partial = path.with_name(f".tmp_{os.getpid()}_{path.name}")
-        try:
+
+def publish_tensors(path: Path, tensors: dict[str, Tensor]) -> None:
+    """A .safetensors file, whole or not at all. IlviError where that fails."""
+    try:
+        with publishing(path) as partial:
             save_file({k: v.clone() if v.dim() == 0 else v for k, v in tensors.items()}, partial)
-            os.replace(partial, path)
-        except Exception as error:
-            partial.unlink(missing_ok=True)
-            raise IlviError(
-                f"{path} cannot be written: {error}.",
-                "See that its folder is there and has room, then go on with --resume.",
-            ) from None
+    except IlviError:
+        raise
+    except Exception as error:  # safetensors has an error of its own for a full disk
+        raise IlviError(
+            f"{path} cannot be written: {error}.", "See that its folder is there and has room, then run it again."
+        ) from None
+
+
+def read_tensors(entry: Entry, name: str) -> dict[str, Tensor]:
+    """The tensors of a listed file. Damaged when it is not what was put there."""
+    return load(entry.read(name))
 
 
 def _plain(record: dict[str, Any]) -> dict[str, Any]:
     """JSON has no infinity and no NaN: null stands for them."""
     return {k: None if isinstance(v, float) and not math.isfinite(v) else v for k, v in record.items()}
-
-
-def publish(path: Path, data: bytes) -> None:
-    """Write a file whole or not at all. IlviError where that fails."""
-    partial = path.with_name(f".tmp_{os.getpid()}_{path.name}")
-    try:
-        partial.write_bytes(data)
-        os.replace(partial, path)
-    except OSError as error:
-        partial.unlink(missing_ok=True)
-        raise IlviError(
-            f"{path} cannot be written: {error.strerror}.", "Make room, or choose another folder."
-        ) from None
-
-
-def make_folders(*folders: Path) -> None:
-    """IlviError where one cannot be made."""
-    for folder in folders:
-        try:
-            folder.mkdir(parents=True, exist_ok=True)
-        except OSError as error:
-            raise InputError(
-                f"The folder {folder} cannot be made: {error.strerror}.",
-                "Remove what is in its way, or write elsewhere.",
-            ) from None
-
-
-@contextmanager
-def lock(folder: Path) -> Iterator[None]:
-    """One solve at a time in a folder. InputError while another process is at it."""
-    make_folders(folder)
-    guard = FileLock(folder / LOCK)
-    try:
-        guard.acquire(timeout=0)
-    except Timeout:
-        raise InputError(
-            f"Another ILVI is solving into {folder}.", "Wait for it, stop it, or write to another place."
-        ) from None
-    try:
-        yield
-    finally:
-        guard.release()

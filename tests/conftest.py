@@ -2,4 +2,13 @@
 
 import os
 
+import pytest
+
 os.environ.setdefault("GOMP_SPINCOUNT", "3000")
+
+
+@pytest.fixture(autouse=True)
+def _own_cache(tmp_path_factory, monkeypatch):
+    """No test sees or fills the user's cache, nor another test's."""
+    monkeypatch.setenv("ILVI_CACHE", str(tmp_path_factory.mktemp("cache")))
+    monkeypatch.delenv("ILVI_CACHE_SIZE", raising=False)

@@ -14,7 +14,7 @@ import torch
 from ilvi_core import console
 from ilvi_core.cli import main
 from ilvi_core.host.job import CompSettings, SolveSettings
-from ilvi_core.solve import duration
+from ilvi_core.report import duration
 
 
 @pytest.fixture(autouse=True)

@@ -17,12 +17,13 @@ from torchvision.models.optical_flow import raft_small
 
 import ilvi_core
 from ilvi_core import weights
+from ilvi_core.files import lock
 from ilvi_core.host.errors import Cancelled, InputError
 from ilvi_core.host.job import FrameRange, ImageSequence, Job, RunOptions
 from ilvi_core.images import open_source
 from ilvi_core.pipeline import render
 from ilvi_core.report import Report
-from ilvi_core.work import FolderWork, lock
+from ilvi_core.work import FolderWork
 
 WIDTH, HEIGHT, FRAMES = 96, 72, 6
 QUICK = {"method": "dip-vid", "max_updates": 3, "size": "64x48", "batch": 2, "precision": "float32"}
@@ -89,6 +90,11 @@ def job_for(shot, **changes):
     return Job(**{**values, **changes})
 
 
+def manifest(result):
+    """What the entry says was done."""
+    return json.loads((result.folder / "manifest.json").read_text())["record"]
+
+
 def test_a_job_keeps_the_plate_outside_the_comp_matte_and_fills_inside(shot):
     listener = Listener()
     result = render(job_for(shot), listener)
@@ -111,7 +117,7 @@ def test_what_is_left_beside_the_output(shot):
     settings = yaml.safe_load((result.folder / "settings.yaml").read_text())
     assert settings["solve"]["method"] == "dip-vid"
     assert settings["solve"]["learning_rate"] == 0.005  # the preset's, resolved
-    record = json.loads((result.folder / "result.json").read_text())
+    record = manifest(result)
     assert record["done"]["updates"] == [3]
     assert record["working_size"] == [64, 48]
     assert "No VGG16" not in json.dumps(record)  # dip-vid does not want it
@@ -130,7 +136,7 @@ def test_steps_write_fewer_frames_and_train_on_all(shot):
 def test_missing_weights_are_recorded(shot, monkeypatch, tmp_path):
     monkeypatch.setenv("ILVI_WEIGHTS", str(tmp_path / "none"))
     result = render(job_for(shot, solve={**QUICK, "method": "dip-vid-flow"}))
-    record = json.loads((result.folder / "result.json").read_text())
+    record = manifest(result)
     assert "perceptual loss is off" in record["done"]["perceptual"]
     assert record["done"]["flow"] == "dis"
 
@@ -175,7 +181,7 @@ def test_few_frames_shrink_the_batch_with_a_word(shot):
 
 def test_windows_train_one_network_each(shot):
     result = render(job_for(shot, solve={**QUICK, "window": 3}))
-    record = json.loads((result.folder / "result.json").read_text())
+    record = manifest(result)
     assert record["done"]["updates"] == [3, 3]
     assert sorted(p.stem for p in (result.folder / "weights").iterdir()) == ["1001", "1004"]
 
@@ -431,11 +437,11 @@ def test_imported_raft_estimates_the_flow_and_is_recorded(shot, monkeypatch, tmp
     weights.import_file(tmp_path / "mine.pth", "raft_small")
     solve = {**QUICK, "method": "dip-vid-flow", "intervals": "1"}
     result = render(job_for(shot, frames=FrameRange(1001, 1002), solve=solve))
-    assert json.loads((result.folder / "result.json").read_text())["done"]["flow"] == "raft_small"
+    assert manifest(result)["done"]["flow"] == "raft_small"
     # asked for by name and not there: DIS instead, and that is said
     listener = Listener()
     result = render(job_for(shot, frames=FrameRange(1001, 1002), solve={**solve, "flow": "raft_large"}), listener)
     assert [code for code, _ in listener.warnings if code == "no-weights"]
-    record = json.loads((result.folder / "result.json").read_text())
+    record = manifest(result)
     assert record["done"]["flow"] == "dis"
     assert any("RAFT" in note["text"] for note in record["notes"])

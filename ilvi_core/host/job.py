@@ -19,6 +19,8 @@ LONGEST_RANGE = 100_000  # frames; beyond it somebody has typed a wrong number
 METHOD_NAMES = ("dip", "dip-vid", "dip-vid-3dcn", "dip-vid-flow")
 PRESET_NAMES = ("draft", "production", "paper")
 FLOW_INTERVALS = (1, 3, 5)  # the ranges of the flow branch, in the order of its channels
+VIEWS = ("result", "fill", "matte", "overlay")
+FORMATS = ("auto", "exr", "npy", "png", "tif", "dpx")
 PERCEPTUAL_LAYERS = ("relu1_2", "relu2_2", "relu3_3")
 _SAVE_AGAIN = "Save the job again with --save-job."
 _RANGE = re.compile(r"\s*(-?\d{1,18})(?:\s*-\s*(-?\d{1,18}))?(?:\s*[xX:]\s*(\d{1,18}))?\s*", re.ASCII)
@@ -181,9 +183,13 @@ class CompSettings:
     comp_dilate: int = 0  # px at plate size by which the comp matte is larger than the matte
     comp_feather: float = 0.0  # px of falling edge outside it; both stay inside the hole
     match_edge: bool = False  # spread the colour step at the comp matte's edge smoothly over the fill
+    view: str = "result"  # or fill: it alone; matte: the comp matte, as grey; overlay: the plate, the comp matte red
+    format: str = "auto"  # of frames that have no name of their own: the plate's, or exr, npy, png, tif, dpx
 
     def __post_init__(self) -> None:
         normalise(self)
+        one_of(self, "view", VIEWS)
+        one_of(self, "format", FORMATS)
         within("comp_dilate", self.comp_dilate, 0, 1024)
         within("comp_feather", self.comp_feather, 0.0, 1024.0)
 
@@ -209,7 +215,7 @@ class Job:
 
     plate: ImageSequence
     matte: ImageSequence
-    output: str
+    output: str  # a pattern, a folder, a file or a movie; empty: the frames are kept in the cache
     frames: FrameRange | None = None  # none: every frame that the plate has
     preset: str = "draft"
     solve: dict[str, Any] = field(default_factory=dict)

@@ -1,0 +1,84 @@
+"""Estimated flow kept in a cache entry by what it was estimated from, so that nothing is estimated twice."""
+
+from __future__ import annotations
+
+import hashlib
+import io
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+import numpy as np
+
+from ilvi_core.files import publish
+from ilvi_core.host.errors import IlviError
+
+_SUM = 16  # bytes of checksum before the array
+
+
+class StoredFlow:
+    """An `Estimator` that looks into folders first: its own, then those of entries that this one started from.
+
+    Flow is kept, and used, as half floats: exact to 1/2048 of its length, below what any estimator is.
+    """
+
+    def __init__(
+        self,
+        estimate: Callable[[np.ndarray, np.ndarray], np.ndarray],
+        name: str,
+        folder: Path | None,
+        others: Sequence[Path] = (),
+        trouble: Callable[[str], None] = lambda text: None,
+    ) -> None:
+        self._estimate, self._name, self._folder, self._others = estimate, name, folder, tuple(others)
+        self._trouble = trouble
+        self._full = False
+        self.estimated = self.reused = 0
+
+    def __call__(self, a: np.ndarray, b: np.ndarray) -> np.ndarray:
+        """a, b: (H, W, 3) float32 in 0..1. Returns (H, W, 2) float32, px from a to b."""
+        digest = hashlib.blake2b(self._name.encode(), digest_size=16)
+        for picture in (a, b):
+            digest.update(repr(picture.shape).encode())
+            digest.update(np.ascontiguousarray(picture, np.float32).data)
+        name = digest.hexdigest() + ".npy"
+        flow = self._stored(name, a.shape[:2])
+        if flow is None:
+            flow = self._estimate(a, b).astype(np.float16)
+            self.estimated += 1
+            self._keep(name, flow)
+        else:
+            self.reused += 1
+        return flow.astype(np.float32)
+
+    def _stored(self, name: str, shape: tuple[int, ...]) -> np.ndarray | None:
+        for folder in (self._folder, *self._others):
+            if folder is None:
+                continue
+            try:
+                data = (folder / name).read_bytes()
+                if _sum(data[_SUM:]) != data[:_SUM]:
+                    continue  # damaged: estimated again, and written anew
+                flow = np.load(io.BytesIO(data[_SUM:]))
+            except (OSError, ValueError):
+                continue
+            if flow.shape == (*shape, 2):
+                if folder != self._folder:
+                    self._keep(name, flow)
+                return flow
+        return None
+
+    def _keep(self, name: str, flow: np.ndarray) -> None:
+        if self._folder is None or self._full:
+            return
+        buffer = io.BytesIO()
+        np.save(buffer, flow)
+        data = buffer.getvalue()
+        try:
+            publish(self._folder / name, _sum(data) + data)
+        except IlviError as error:
+            self._full = True  # said once: flow can be estimated again, and the solve goes on
+            self._trouble(f"Flow is not kept: {error.message}")
+
+
+def _sum(data: bytes) -> bytes:
+    return hashlib.blake2b(data, digest_size=_SUM).digest()

@@ -1,0 +1,103 @@
+"""From a solved entry to finished frames. Without torch, as long as the fills are there."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+import numpy as np
+
+from ilvi_core.clip import read_matte
+from ilvi_core.composite import composite
+from ilvi_core.entry import Damaged, Entry, fill_name
+from ilvi_core.files import free_bytes
+from ilvi_core.host.errors import Cancelled, IlviError, InputError
+from ilvi_core.movies import MovieSink
+from ilvi_core.pictures import Sink
+from ilvi_core.report import Report
+from ilvi_core.shot import Shot
+
+Fills = Callable[[int], np.ndarray]
+
+
+class Missing(IlviError):
+    """An entry has lost, meanwhile, what it had when it was found."""
+
+
+def fills_of(entry: Entry, frames: Sequence[int], shot: Shot, report: Report) -> Fills:
+    """The fills of the frames; those that are not kept are made by inference from the weights, which needs torch.
+
+    All files are checked first, so that damage is known before anything is written. Damaged, or Missing.
+    """
+    if entry.empty:
+        return entry.fill
+    if bad := entry.damage([fill_name(f) for f in frames if entry.has_fill(f)]):
+        raise Damaged(f"{entry.folder / bad[0]} is absent or not what was put there.")
+    lacking = [f for f in frames if not entry.has_fill(f)]
+    if not lacking:
+        return entry.fill
+    if not entry.can_fill(lacking):
+        raise Missing(f"The entry {entry.name} has lost the weights of frame {lacking[0]}.")
+    from ilvi_core.infer import infer
+
+    made = infer(entry, lacking, shot.job.run.device, report)
+    return lambda frame: made[frame] if frame in made else entry.fill(frame)
+
+
+def write_frames(
+    shot: Shot,
+    entry: Entry,
+    fill: Fills,
+    sink: Sink,
+    report: Report,
+    there: dict[int, Path] | None = None,
+    put: Callable[[int, Path], None] = lambda frame, path: None,
+) -> tuple[dict[int, Path], list[tuple[str, str]]]:
+    """Composite and publish every frame that is not `there` already. The files, and what to tell.
+
+    put: called with each published frame.
+    """
+    cut, files = 0, {}
+    for n, frame in enumerate(shot.written):
+        if report.stop():
+            raise Cancelled("Stopped while writing.", "Run it again to write the rest.")
+        if there and frame in there:
+            files[frame] = there[frame]
+        else:
+            picture = shot.plate.read(frame)
+            if not entry.empty:
+                values = read_matte(shot.matte, frame, picture, entry.matte_channel, shot.settings.matte_invert)
+                args = (entry.region, entry.curve, shot.settings, shot.comp)
+                picture, pixels = composite(picture, values, fill(frame), *args)
+                cut += pixels
+            files[frame] = sink.write(frame, picture)
+            put(frame, files[frame])
+        if not isinstance(sink, MovieSink):
+            report.frame(frame, files[frame])
+        report.progress("write", n + 1, len(shot.written))
+    sink.close()
+    if not cut:
+        return files, []
+    text = (
+        f"The comp matte reached {cut} pixels beyond the hole and was cut there; "
+        f"raise --solve-dilate above --comp-dilate plus --comp-feather."
+    )
+    return files, [("comp-matte-cut", text)]
+
+
+def check_room(shot: Shot, sink: Sink, report: Report) -> None:
+    """Whether the output's disk has room for the frames, before anything is learned. InputError where it has not."""
+    first = shot.plate.read(shot.written[0])
+    box = first.display_window
+    needed = len(shot.written) * sum(p.nbytes for p in first.planes.values())
+    folder = sink.path(shot.written[0]).parent
+    free = free_bytes(folder)
+    report.info(
+        f"{len(shot.written)} frame{'s' * (len(shot.written) > 1)} of {box.width}x{box.height} to write; at most "
+        f"{needed / 2**20:.0f} MiB of disk ({free / 2**20:.0f} MiB free)."
+    )
+    if free < needed:
+        raise InputError(
+            f"There is no room in {folder}: {needed / 2**20:.0f} MiB may be needed, {free / 2**20:.0f} MiB are free.",
+            "Make room, or write to another disk.",
+        )
