@@ -75,7 +75,8 @@ class WorkerProcess:
     def stop(self, graces: Sequence[float], close_input: Callable[[], None]) -> None:
         """The ladder: let it end by itself, close its input, terminate it, kill it.
 
-        graces: seconds for the first three steps.  When it returns the process is gone, and all of its group (POSIX), unless even a kill did not help.
+        graces: seconds for the first three steps.  Afterwards the process is gone, and all of its group (POSIX), unless
+        even the kill did not help.
         """
         for step, grace in zip((None, close_input, self.terminate), graces):
             if step:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 
 
@@ -12,5 +14,5 @@ def pytest_configure(config: pytest.Config) -> None:
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     if "slow" not in str(config.getoption("markexpr", "")):
         for item in items:
-            if item.get_closest_marker("slow"):
+            if Path(__file__).parent in item.path.parents and item.get_closest_marker("slow"):
                 item.add_marker(pytest.mark.skip(reason="slow: pytest -m slow"))

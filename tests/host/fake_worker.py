@@ -32,9 +32,19 @@ ARGUMENT = sys.argv[2] if len(sys.argv) > 2 else ""
 inbox: queue.Queue = queue.Queue()
 
 
+def say(text: str) -> None:
+    sys.stderr.write(text + "\n")
+    sys.stderr.flush()
+
+
+def leave(code: int) -> None:
+    # at once: an interpreter that takes itself down aborts when a thread of it still reads stdin
+    os._exit(code)
+
+
 def refuse(why: str) -> None:
-    print(f"fake worker: {why}", file=sys.stderr, flush=True)
-    os._exit(70)
+    say(f"fake worker: {why}")
+    leave(70)
 
 
 def receive() -> None:
@@ -60,7 +70,9 @@ def receive() -> None:
         if "job" in message and set(message["job"]) != JOB:
             refuse(f"no job: {line[:80]!r}")
         inbox.put(message)
-        if MODE == "deaf" and message["type"] == "hello":
+        if (MODE, message["type"]) in (("deaf", "hello"), ("close-input", "start")):
+            if MODE == "close-input":
+                os.close(0)
             return
 
 
@@ -73,14 +85,10 @@ def send(type: str, **fields) -> None:
     raw(json.dumps({"type": type, **fields}).encode() + b"\n")
 
 
-def say(text: str) -> None:
-    print(text, file=sys.stderr, flush=True)
-
-
 def greet() -> None:
     hello = inbox.get()
     if hello is None:
-        sys.exit(0)
+        leave(0)
     if hello["type"] != "hello" or hello["protocol"] != 1:
         refuse(f"expected hello, got {hello}")
     if MODE == "slow-ready":
@@ -89,10 +97,10 @@ def greet() -> None:
         return
     if MODE == "die-before-ready":
         say("no module named torch")
-        sys.exit(3)
+        leave(3)
     if MODE == "refuse":
         send("error", id="", code="protocol", text="This worker speaks protocol 2.", hint="Install the same.")
-        sys.exit(1)
+        leave(1)
     send(
         "ready",
         protocol=2 if MODE == "wrong-version" else 1,
@@ -116,16 +124,13 @@ def misbehave(id: str) -> None:
         os.kill(os.getpid(), signal.SIGKILL)
     elif MODE == "exit":
         say("last words")
-        sys.exit(int(ARGUMENT))
+        leave(int(ARGUMENT))
     elif MODE == "close-output":
         os.close(1)
         time.sleep(60)
-    elif MODE == "close-input":
-        os.close(0)
-        hold(id)
     elif MODE == "cut":
         raw(b'{"type": "info", "id": "1", "te')
-        sys.exit(0)
+        leave(0)
     elif MODE == "long-line":
         raw(line_of(id, MAX_LINE + int(ARGUMENT)))
     elif MODE == "endless-line":
@@ -180,7 +185,7 @@ def hold(id: str, words: bool = True) -> bool:
 def job(id: str, message: dict) -> None:
     send("accepted", id=id, ahead=0)
     send("started", id=id, state="none", entry="abc", device="cpu", from_the_future=1)
-    if MODE in ("hold", "stubborn", "no-shutdown", "no-end"):
+    if MODE in ("hold", "stubborn", "no-shutdown", "no-end", "close-input"):
         hold(id)
         return
     misbehave(id)
@@ -223,7 +228,7 @@ def stop(message: object, id: str = "") -> None:
     if id:
         send("cancelled", id=id, text="Stopped by the host.", hint="Start it again.")
     say("stopped by the end of its input" if message is None else "stopped by shutdown")
-    sys.exit(0)
+    leave(0)
 
 
 def main() -> None:

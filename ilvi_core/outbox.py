@@ -1,0 +1,85 @@
+"""The worker's messages on their way out: in order, from any thread, progress at most five times a second."""
+
+from __future__ import annotations
+
+import queue
+import threading
+import time
+from collections.abc import Callable
+from typing import Any, BinaryIO
+
+from ilvi_core.host.protocol import ENDS, Progress, ProtocolError, write
+
+PROGRESS_EVERY = 0.2  # seconds between two progress messages of a job
+_CLOSE = object()
+
+
+class Outbox:
+    """Writes on a thread of its own: a host that reads slowly never makes a job wait.
+
+    gone: called once when the pipe is closed at the other end.
+    """
+
+    def __init__(self, stream: BinaryIO, gone: Callable[[], None]) -> None:
+        self._stream, self._gone = stream, gone
+        self._queue: queue.SimpleQueue[Any] = queue.SimpleQueue()
+        self._sent: dict[str, float] = {}  # job -> when its last progress went out
+        self._waiting: dict[str, Progress] = {}  # job -> the newest progress that has not
+        self._thread = threading.Thread(target=self._run, name="ilvi-outbox", daemon=True)
+        self._thread.start()
+
+    def send(self, message: Any) -> None:
+        """Queue a message; never blocks."""
+        self._queue.put(message)
+
+    def close(self, limit: float) -> None:
+        """Write what is queued, for at most `limit` seconds."""
+        self._queue.put(_CLOSE)
+        self._thread.join(limit)
+
+    def _run(self) -> None:
+        while True:
+            try:
+                message = self._queue.get(timeout=self._pause())
+            except queue.Empty:
+                message = None
+            if message is _CLOSE:
+                return
+            try:
+                self._take(message)
+                self._flush_progress()
+            except (OSError, ValueError):
+                self._gone()
+                return
+
+    def _take(self, message: Any) -> None:
+        if isinstance(message, Progress):
+            self._waiting[message.id] = message
+        elif message is not None:
+            if isinstance(message, ENDS):  # what is left to say of its progress is out of date
+                self._waiting.pop(message.id, None)
+                self._sent.pop(message.id, None)
+            self._write(message)
+
+    def _pause(self) -> float | None:
+        """Seconds until the next progress may go out; None where there is none."""
+        due = [self._sent.get(job, 0.0) + PROGRESS_EVERY for job in self._waiting]
+        return max(min(due) - time.monotonic(), 0.0) if due else None
+
+    def _flush_progress(self) -> None:
+        now = time.monotonic()
+        for job in list(self._waiting):
+            if now - self._sent.get(job, -PROGRESS_EVERY) >= PROGRESS_EVERY:
+                self._sent[job] = now
+                self._write(self._waiting.pop(job))
+
+    def _write(self, message: Any) -> None:
+        try:
+            data = write(message)
+        except ProtocolError as error:
+            # an answer that is too long (a lookup of very many frames) must not end the session in silence
+            from ilvi_core.host.protocol import Failure
+
+            data = write(Failure(getattr(message, "id", ""), "failed", error.message, error.hint))
+        self._stream.write(data)
+        self._stream.flush()

@@ -1,0 +1,340 @@
+"""One host's session with the worker: requests are read, queued and answered; one job at a time has the device."""
+
+from __future__ import annotations
+
+import gc
+import json
+import os
+import platform
+import queue
+import shutil
+import sys
+import threading
+import time
+import traceback
+from collections.abc import Callable
+from contextlib import ExitStack
+from pathlib import Path
+from typing import Any, BinaryIO
+
+import ilvi_core
+from ilvi_core.cache import Cache
+from ilvi_core.entry import PREVIEWS, Entry
+from ilvi_core.host.errors import Cancelled, DeviceError, IlviError, InputError
+from ilvi_core.host.job import Job
+from ilvi_core.host.protocol import (
+    MAX_LINE,
+    PROTOCOL,
+    TO_WORKER,
+    Accepted,
+    Cancel,
+    Cancelling,
+    Clear,
+    Cleared,
+    Failure,
+    Finished,
+    Found,
+    Frame,
+    Hello,
+    Info,
+    Lookup,
+    Ping,
+    Pong,
+    Progress,
+    ProtocolError,
+    Ready,
+    Rerender,
+    Shutdown,
+    Start,
+    Started,
+    Stopped,
+    Warn,
+    read,
+)
+from ilvi_core.outbox import Outbox
+from ilvi_core.pipeline import Options, look, render
+from ilvi_core.report import Report
+
+
+class Request(Report):
+    """One request with its id: what the pipeline reports of it becomes messages; `stop` is whether it was cancelled."""
+
+    def __init__(self, message: Any, send: Callable[[Any], None], over: Callable[[], bool]) -> None:
+        self.message, self.id = message, message.id
+        self._send, self._over = send, over
+        self.lock = threading.Lock()
+        self.cancelled = self.begun = self.ended = False
+        self.view = ""
+        self.device = self.entry = ""
+
+    def progress(self, phase: str, done: int, total: int, loss: float | None = None, left: float | None = None) -> None:
+        self._send(Progress(self.id, phase, done, total, _finite(left), _finite(loss)))
+
+    def info(self, text: str) -> None:
+        self._send(Info(self.id, text))
+
+    def warning(self, code: str, text: str) -> None:
+        self._send(Warn(self.id, code, text))
+
+    def started(self, state: str, entry: str, device: str) -> None:
+        self.entry = entry
+        self._send(Started(self.id, state, entry, device))
+
+    def frame(self, frame: int, path: Path, final: bool = True) -> None:
+        self._send(Frame(self.id, frame, str(path), final, self.view))
+
+    def stop(self) -> bool:
+        return self.cancelled or self._over()
+
+    def answer(self, message: Any) -> None:
+        """The last message of the request; there is only one."""
+        with self.lock:
+            if self.ended:
+                return
+            self.ended = True
+        self._send(message)
+
+
+class Session:
+    """Reads on one thread, looks up on another, works on the caller's.
+
+    on_end: called when the session ends, with whether the host asked for it; the process should soon be gone.
+    """
+
+    def __init__(
+        self, incoming: BinaryIO, outgoing: BinaryIO, cache: Cache, on_end: Callable[[bool], None] = lambda asked: None
+    ) -> None:
+        self.cache = cache
+        self._incoming, self._on_end = incoming, on_end
+        self._outbox = Outbox(outgoing, lambda: self.end(asked=False))
+        self._jobs: queue.SimpleQueue[Request | None] = queue.SimpleQueue()
+        self._lookups: queue.SimpleQueue[Request | None] = queue.SimpleQueue()
+        self._requests: dict[str, Request] = {}
+        self._lock = threading.RLock()
+        self._over = False
+        self._code = 0
+        self._greeted = False
+        self._used: dict[str, ExitStack] = {}  # entries whose frames the host may be showing
+        self._previewed: set[Path] = set()
+
+    def run(self) -> int:
+        """Serve until the end; the exit code."""
+        threading.Thread(target=self._read, name="ilvi-reader", daemon=True).start()
+        lookups = threading.Thread(target=self._work, args=(self._lookups,), name="ilvi-lookup", daemon=True)
+        lookups.start()
+        self._work(self._jobs)
+        for folder in self._previewed:
+            shutil.rmtree(folder / PREVIEWS, ignore_errors=True)
+        for stack in self._used.values():
+            stack.close()
+        self._outbox.close(limit=1.0)
+        return self._code
+
+    def end(self, asked: bool) -> None:
+        """Stop what runs, forget what is queued, and let `run` return. From any thread, also a signal handler."""
+        if not self._over:
+            self._over = True
+            self._on_end(asked)
+        self._jobs.put(None)
+        self._lookups.put(None)
+
+    # -- reading -----------------------------------------------------------------------------------------------
+
+    def _read(self) -> None:
+        try:
+            while line := self._incoming.readline(MAX_LINE + 1):
+                if not self._take(read(line, TO_WORKER)):
+                    return
+            self.end(asked=False)  # the host is gone
+        except ProtocolError as error:
+            self._fault(error)
+        except OSError:
+            self.end(asked=False)
+
+    def _fault(self, error: ProtocolError) -> None:
+        """Framing is lost, or was never agreed on: say so, and end."""
+        self._code = 1
+        self._outbox.send(Failure("", "protocol", error.message, error.hint))
+        self.end(asked=True)
+
+    def _take(self, message: Any) -> bool:
+        """Act on a message; False when it was the last."""
+        if isinstance(message, Hello):
+            return self._greet(message)
+        if not self._greeted:
+            raise ProtocolError(f"The first message was '{message.TYPE}', expected 'hello'.", "Say hello first.")
+        if isinstance(message, Shutdown):
+            self.end(asked=True)
+            return False
+        if isinstance(message, Cancel):
+            self._cancel(message.id)
+        elif isinstance(message, Ping):
+            self._outbox.send(Pong(message.id))
+        else:
+            self._queue(message)
+        return True
+
+    def _greet(self, hello: Hello) -> bool:
+        if hello.protocol != PROTOCOL:
+            raise ProtocolError(
+                f"The host speaks protocol {hello.protocol}, this worker ({ilvi_core.__version__}) {PROTOCOL}.",
+                "Install the plugin and the worker of one version.",
+            )
+        self._greeted = True
+        print(f"ILVI {ilvi_core.__version__} serves {hello.client or 'a host'}", file=sys.stderr, flush=True)
+        version, python = ilvi_core.__version__, platform.python_version()
+        self._outbox.send(Ready(PROTOCOL, version, os.getpid(), python, str(self.cache.root)))
+        return True
+
+    def _queue(self, message: Any) -> None:
+        request = Request(message, self._outbox.send, lambda: self._over)
+        with self._lock:
+            if message.id in self._requests:
+                raise ProtocolError(f"The id '{message.id[:40]}' is in use.", "Give every request an id of its own.")
+            ahead = sum(isinstance(r.message, (Start, Rerender)) for r in self._requests.values())
+            self._requests[message.id] = request
+        if isinstance(message, (Start, Rerender)):
+            self._outbox.send(Accepted(message.id, ahead))
+            self._jobs.put(request)
+        else:
+            self._lookups.put(request)
+
+    def _cancel(self, id_: str) -> None:
+        with self._lock:
+            request = self._requests.get(id_)
+        if request is None:
+            return  # it ended while the cancel was on its way
+        self._outbox.send(Cancelling(id_))
+        request.cancelled = True
+        with request.lock:
+            waiting = not request.begun
+        if waiting:
+            request.answer(Stopped(id_, "Stopped before it began."))
+            self._forget(request)
+
+    # -- working -----------------------------------------------------------------------------------------------
+
+    def _work(self, requests: queue.SimpleQueue[Request | None]) -> None:
+        while (request := requests.get()) is not None and not self._over:
+            with request.lock:
+                request.begun = True
+            if not request.cancelled:
+                self._answer(request)
+            self._forget(request)
+            _free_memory()
+        if requests is self._jobs:
+            for request in list(self._requests.values()):
+                request.answer(Stopped(request.id, "The worker ends.", "What was learned is kept."))
+
+    def _forget(self, request: Request) -> None:
+        with self._lock:
+            if self._requests.get(request.id) is request:
+                del self._requests[request.id]
+
+    def _answer(self, request: Request) -> None:
+        """Do what is asked; whatever goes wrong becomes the request's last message."""
+        act = {Lookup: self._lookup, Start: self._start, Rerender: self._start, Clear: self._clear}
+        try:
+            answer = act[type(request.message)](request)
+        except Cancelled as error:
+            answer = Stopped(request.id, error.message, error.hint)
+        except IlviError as error:
+            answer = Failure(request.id, _code_of(error), error.message, error.hint)
+        except MemoryError:
+            answer = Failure(
+                request.id, "device", "This machine ran out of memory.", "Use a smaller size or fewer frames."
+            )
+        except Exception as error:
+            traceback.print_exc()
+            text = f"Something failed inside ILVI: {type(error).__name__}: {error}"
+            answer = Failure(request.id, "failed", text, "The details are in the worker's log; please send it.")
+        # the id is free before the host hears of the end, so that it may use it again
+        self._forget(request)
+        request.answer(answer)
+
+    def _lookup(self, request: Request) -> Found:
+        message: Lookup = request.message
+        found = look(_job(message.job), self.cache, message.accept_reduced, _Quiet(request))
+        if found.entry is None:
+            return Found(request.id, found.state)
+        if found.frames:
+            self._keep(found.entry)
+        frames = {str(frame): str(path) for frame, path in found.frames.items()}
+        entry = found.entry
+        return Found(request.id, found.state, entry.name, frames, entry.reduced, entry.seconds)
+
+    def _start(self, request: Request) -> Finished:
+        message: Start | Rerender = request.message
+        job, began = _job(message.job), time.monotonic()
+        request.view = job.plate.layer
+        if isinstance(message, Rerender):
+            options = Options(accept_reduced=True, solve=False)
+        else:
+            options = Options(message.refresh, message.accept_reduced, message.previews)
+        try:
+            result = render(job, request, self.cache, options)
+        finally:
+            if request.entry:
+                self._previewed.add(self.cache.root / request.entry)
+        if not job.output and result.folder is not None and (entry := Entry.open(result.folder)):
+            self._keep(entry)
+        stats = {**result.stats, "seconds": round(time.monotonic() - began, 3)}
+        return Finished(request.id, result.folder.name if result.folder else "", len(result.frames), stats)
+
+    def _clear(self, request: Request) -> Cleared:
+        name = request.message.entry
+        folders = [self.cache.entry(name).folder] if name else self.cache.folders()
+        entries = size = in_use = 0
+        for listed in self.cache.list():
+            if listed.folder not in folders:
+                continue
+            self._let_go(listed.folder.name)
+            if self.cache.remove(listed.folder):
+                entries, size = entries + 1, size + listed.bytes
+            else:
+                in_use += 1
+        return Cleared(request.id, entries, size, in_use)
+
+    def _keep(self, entry: Entry) -> None:
+        """The host shows files of this entry: it is not evicted while the session lasts."""
+        with self._lock:
+            if entry.name not in self._used:
+                stack = ExitStack()
+                stack.enter_context(self.cache.using(entry))
+                self._used[entry.name] = stack
+
+    def _let_go(self, name: str) -> None:
+        with self._lock:
+            stack = self._used.pop(name, None)
+        if stack is not None:
+            stack.close()
+
+
+class _Quiet(Report):
+    """A lookup says nothing before its answer, but can be stopped."""
+
+    def __init__(self, request: Request) -> None:
+        self._request = request
+
+    def stop(self) -> bool:
+        return self._request.stop()
+
+
+def _job(record: dict[str, Any]) -> Job:
+    return Job.from_json(json.dumps(record), "The job")
+
+
+def _code_of(error: IlviError) -> str:
+    return "input" if isinstance(error, InputError) else "device" if isinstance(error, DeviceError) else "failed"
+
+
+def _finite(value: float | None) -> float | None:
+    return value if value is not None and abs(value) < float("inf") else None
+
+
+def _free_memory() -> None:
+    """Let the device go between jobs, if torch is there at all."""
+    gc.collect()
+    torch = sys.modules.get("torch")
+    if torch is not None and torch.cuda.is_available():
+        torch.cuda.empty_cache()
