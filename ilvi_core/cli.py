@@ -12,7 +12,7 @@ from pathlib import Path
 import ilvi_core
 from ilvi_core import commands
 from ilvi_core.host.errors import IlviError
-from ilvi_core.host.job import METHOD_NAMES, PRESET_NAMES
+from ilvi_core.host.job import FORMATS, METHOD_NAMES, PRESET_NAMES, VIEWS
 
 PATTERNS = "a pattern (plate.%%04d.exr, plate.####.exr, plate.@@@@.exr), a folder, one file or a movie"
 
@@ -67,6 +67,8 @@ def _parser() -> argparse.ArgumentParser:
     sub = parser.add_subparsers(title="commands", metavar="COMMAND")
     _demo(sub)
     _render(sub)
+    _rerender(sub)
+    _cache(sub)
     _presets(sub)
     _weights(sub)
     _bench(sub)
@@ -97,10 +99,39 @@ def _render(sub: argparse._SubParsersAction) -> None:
         sub,
         "render",
         "remove what a matte covers from a plate",
-        "Give either a JOB file or --plate, --matte and --output.\n\n"
+        "Give either a JOB file or --plate, --matte and --output. What was solved before comes from the cache.\n\n"
         "  ilvi render --plate plate.####.exr --matte roto.####.exr --output clean.####.exr\n"
         "  ilvi render shot010.json",
     )
+    run = _job_options(render)
+    run.add_argument("--resume", action="store_true", help="with --no-cache: go on from where it was stopped")
+    run.add_argument("--save-job", metavar="FILE", help="write the job file and do nothing else")
+    run.add_argument("--in-worker", action="store_true", help="run it in a worker process, as hosts do")
+    cache = render.add_argument_group("cache")
+    cache.add_argument("--no-cache", action="store_true", help="keep everything beside the output instead")
+    cache.add_argument("--refresh", action="store_true", help="solve again, from nothing, even when the cache has it")
+    cache.add_argument(
+        "--accept-reduced", action="store_true", help="out of memory: solve smaller, instead of exit code 3"
+    )
+    _cache_place(cache)
+    render.set_defaults(run=commands.render)
+
+
+def _rerender(sub: argparse._SubParsersAction) -> None:
+    rerender = _command(
+        sub,
+        "rerender",
+        "new frames of a solved job, with other comp settings, range or output; never solves",
+        "Give the job as for 'ilvi render', and what is to change.\n\n"
+        "  ilvi rerender shot010.json --comp-feather 4 --output soft.####.exr",
+    )
+    _job_options(rerender)
+    _cache_place(rerender.add_argument_group("cache"))
+    rerender.set_defaults(run=commands.rerender, resume=False)
+
+
+def _job_options(render: argparse.ArgumentParser) -> argparse._ArgumentGroup:
+    """What describes a job; returns the group of options on how it runs."""
     render.add_argument("job", nargs="?", metavar="JOB", help="a job file, made with --save-job")
     files = render.add_argument_group("pictures")
     files.add_argument("--plate", metavar="P", help=f"the plate: {PATTERNS}")
@@ -122,19 +153,8 @@ def _render(sub: argparse._SubParsersAction) -> None:
     )
     run = render.add_argument_group("running")
     _device(run)
-    run.add_argument(
-        "--resume", action="store_true", help="with --no-cache: go on from the checkpoint beside the output"
-    )
-    run.add_argument("--save-job", metavar="FILE", help="write the job file and do nothing else")
     run.add_argument("--quiet", action="store_true", help="print warnings and errors only")
-    cache = render.add_argument_group("cache")
-    cache.add_argument("--no-cache", action="store_true", help="keep everything beside the output instead")
-    cache.add_argument("--refresh", action="store_true", help="solve again, from nothing, even when the cache has it")
-    cache.add_argument(
-        "--accept-reduced", action="store_true", help="out of memory: solve smaller, instead of exit code 3"
-    )
-    _cache_place(cache)
-    render.set_defaults(run=commands.render)
+    return run
 
 
 def _matte(render: argparse.ArgumentParser) -> None:
@@ -149,6 +169,8 @@ def _matte(render: argparse.ArgumentParser) -> None:
     matte.add_argument("--solve-dilate", metavar="PX", help="grow the hole that is solved for")
     matte.add_argument("--comp-dilate", metavar="PX", help="grow the matte that the result is composited with")
     matte.add_argument("--comp-feather", metavar="PX", help="soften its edge outwards; it never leaves the hole")
+    matte.add_argument("--view", choices=VIEWS, help="what is written: the result, the fill, the comp matte, both seen")
+    matte.add_argument("--format", choices=FORMATS, help="of frames for which only a folder is named")
 
 
 def _device(parser: argparse._ActionsContainer) -> None:
@@ -162,6 +184,33 @@ def _cache_place(parser: argparse._ActionsContainer) -> None:
     parser.add_argument(
         "--cache-size", default="", metavar="SIZE", help="its limit, e.g. 200G (default: $ILVI_CACHE_SIZE or 50G)"
     )
+
+
+def _cache(sub: argparse._SubParsersAction) -> None:
+    cache = _command(sub, "cache", "what was solved and is kept: list, show, verify, prune, clear, path")
+    actions = cache.add_subparsers(title="actions", metavar="ACTION", required=True)
+    about = {
+        "list": "the entries, the least recently used first",
+        "show": "what an entry is and what is in it",
+        "verify": "read every byte; what is damaged is set aside and solved again when asked for",
+        "prune": "make room: bring the cache under its limit, the least recently used first",
+        "clear": "remove entries; those in use are left",
+        "path": "where it is",
+    }
+    made = {name: actions.add_parser(name, help=text, description=text) for name, text in about.items()}
+    for name, parser in made.items():
+        _cache_place(parser)
+        parser.set_defaults(run=lambda options, name=name: commands.cache(name, options))
+    for name in ("list", "show"):
+        made[name].add_argument("--json", action="store_true", help="for programs")
+    made["show"].add_argument("name", help="an entry's name, or how it begins")
+    made["verify"].add_argument("name", nargs="?", default="", help="one entry (default: all)")
+    made["prune"].add_argument("--older-than", type=float, metavar="DAYS", help="remove what was not used for so long")
+    made["prune"].add_argument(
+        "--slim", action="store_true", help="of every entry keep only what a new solve would be needed for"
+    )
+    made["clear"].add_argument("names", nargs="*", metavar="NAME", help="entries, or how their names begin")
+    made["clear"].add_argument("--all", action="store_true", help="everything")
 
 
 def _presets(sub: argparse._SubParsersAction) -> None:

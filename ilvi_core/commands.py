@@ -6,6 +6,7 @@ import argparse
 import dataclasses
 import json
 import sys
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ilvi_core.host.errors import InputError
@@ -30,18 +31,50 @@ def render(options: argparse.Namespace) -> int:
         job.save(options.save_job)
         print(options.save_job)
         return 0
+    if options.in_worker and options.no_cache:
+        raise InputError("The worker always goes through the cache.", "Leave out --no-cache or --in-worker.")
     from ilvi_core.console import ConsoleReport
     from ilvi_core.pipeline import Options
     from ilvi_core.pipeline import render as run
 
     report = ConsoleReport(quiet=options.quiet)
-    through = Options(refresh=options.refresh, accept_reduced=options.accept_reduced)
     with report.stopping_on_signals():
-        result = run(job, report, _cache(options), through)
-    if not options.quiet:
-        first, last = next(iter(result.frames.values())), list(result.frames.values())[-1]
-        print(f"{first}" if first == last else f"{first} ... {last} ({len(result.frames)} frames)")
+        if options.in_worker:
+            from ilvi_core.in_worker import render_in_worker
+
+            files = render_in_worker(job, report, options)
+        else:
+            through = Options(refresh=options.refresh, accept_reduced=options.accept_reduced)
+            files = list(run(job, report, _cache(options), through).frames.values())
+    _say_files(files, options.quiet)
     return 0
+
+
+def rerender(options: argparse.Namespace) -> int:
+    """`ilvi rerender`."""
+    job = _job(options)
+    from ilvi_core.console import ConsoleReport
+    from ilvi_core.pipeline import Options, render
+
+    options.no_cache = False
+    report = ConsoleReport(quiet=options.quiet)
+    with report.stopping_on_signals():
+        result = render(job, report, _cache(options), Options(accept_reduced=True, solve=False))
+    _say_files(list(result.frames.values()), options.quiet)
+    return 0
+
+
+def _say_files(files: list[Path], quiet: bool) -> None:
+    if files and not quiet:
+        print(f"{files[0]}" if len(files) == 1 else f"{files[0]} ... {files[-1]} ({len(files)} frames)")
+
+
+def cache(action: str, options: argparse.Namespace) -> int:
+    """`ilvi cache ACTION`."""
+    from ilvi_core import cache_commands
+
+    act = {"list": cache_commands.list_entries}.get(action) or getattr(cache_commands, action)
+    return act(options)
 
 
 def _cache(options: argparse.Namespace) -> Cache | None:
@@ -95,7 +128,7 @@ def _asked(options: argparse.Namespace) -> tuple[dict[str, Any], dict[str, Any]]
     for name in ("method", "size", "seed", "matte_channel", "matte_threshold", "solve_dilate"):
         if getattr(options, name) is not None:
             values[name] = getattr(options, name)
-    for name in ("comp_dilate", "comp_feather"):
+    for name in ("comp_dilate", "comp_feather", "view", "format"):
         if getattr(options, name) is not None:
             values[name] = getattr(options, name)
     if options.matte_invert:

@@ -10,10 +10,9 @@ import shutil
 import sys
 from pathlib import Path
 
-import platformdirs
-
 import ilvi_core
 from ilvi_core import weights
+from ilvi_core.cache import cache_folder
 from ilvi_core.host.errors import IlviError
 
 PACKAGES = (
@@ -22,11 +21,6 @@ PACKAGES = (
 )  # fmt: skip
 LEAKS = ("PYTHONHOME", "PYTHONPATH", "PYTHONSTARTUP", "LD_PRELOAD")
 ENOUGH_BYTES = 2 << 30
-
-
-def cache_folder() -> Path:
-    """Where solved jobs will be kept: ILVI_CACHE, or the user's cache folder."""
-    return Path(os.environ.get("ILVI_CACHE") or platformdirs.user_cache_path("ilvi"))
 
 
 def examine() -> tuple[list[str], list[tuple[str, str]]]:

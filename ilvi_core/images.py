@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from fractions import Fraction
 from pathlib import Path
 
+from ilvi_core.files import PARTIAL, share
 from ilvi_core.host.errors import IlviError, InputError
 from ilvi_core.movies import MOVIE_OUT, Movie, MovieSink
 from ilvi_core.patterns import MOVIES, Pattern, find_frames, find_one_sequence, parse_pattern, still_number
@@ -52,35 +53,35 @@ class SequenceSink(Sink):
 
     def __init__(self, pattern: Pattern, still: Path | None = None) -> None:
         self.pattern, self.still = pattern, still
-        self._temporary: Path | None = None
 
     def path(self, frame: int) -> Path:
         """The file of a frame."""
         return self.still or self.pattern.path(frame)
 
     def write(self, frame: int, picture: Picture) -> Path:
-        """Publish one frame, over an older one of that name. IlviError where it cannot be written whole."""
+        """Publish one frame, over an older one of that name; several threads may, each its own frame.
+
+        IlviError where it cannot be written whole.
+        """
         final = self.path(frame)
         # OpenImageIO tells the format by the extension, so that must come last.
-        self._temporary = final.with_name(f".tmp_{os.getpid()}_{final.name}")
+        temporary = final.with_name(f"{PARTIAL}{os.getpid()}_{final.name}")
         try:
-            write_still(self._temporary, picture)
-            os.replace(self._temporary, final)
+            write_still(temporary, picture)
+            share(temporary)
+            os.replace(temporary, final)
         except OSError as error:
             raise _write_error(final, error) from error
         finally:
-            self.abort()
+            with contextlib.suppress(OSError):
+                temporary.unlink()
         return final
 
     def close(self) -> None:
         """Nothing is left to do: every frame is published already."""
 
     def abort(self) -> None:
-        """Remove the half file, if there is one."""
-        if self._temporary is not None:
-            with contextlib.suppress(OSError):
-                self._temporary.unlink()
-            self._temporary = None
+        """Nothing is left behind: a half file goes with the write that failed."""
 
 
 def open_source(text: str, what: str = "Plate", layer: str = "") -> Source:

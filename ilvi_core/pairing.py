@@ -43,6 +43,11 @@ class Renumbered(Source):
         self._source.close()
 
 
+def whole(source: Source) -> Source:
+    """The source itself, under whatever numbers its frames go."""
+    return source._source if isinstance(source, Renumbered) else source
+
+
 def fit_matte(matte: Source, plate: Source) -> tuple[Source, str]:
     """The matte by the plate's frame numbers, and what to tell the user ('' when nothing was done).
 

@@ -181,7 +181,8 @@ class Session:
                 "Install the plugin and the worker of one version.",
             )
         self._greeted = True
-        print(f"ILVI {ilvi_core.__version__} serves {hello.client or 'a host'}", file=sys.stderr, flush=True)
+        sys.stderr.write(f"ILVI {ilvi_core.__version__} serves {hello.client or 'a host'}\n")
+        sys.stderr.flush()
         version, python = ilvi_core.__version__, platform.python_version()
         self._outbox.send(Ready(PROTOCOL, version, os.getpid(), python, str(self.cache.root)))
         return True
@@ -218,7 +219,9 @@ class Session:
         while (request := requests.get()) is not None and not self._over:
             with request.lock:
                 request.begun = True
-            if not request.cancelled:
+            if request.cancelled:
+                request.answer(Stopped(request.id, "Stopped before it began."))
+            else:
                 self._answer(request)
             self._forget(request)
             _free_memory()

@@ -40,6 +40,7 @@ class Solved:
     device: str
     precision: str
     flow: str = ""
+    flow_pairs: dict[str, int] = field(default_factory=dict)  # estimated, and reused from a cache entry
     perceptual: str = ""
     updates: list[int] = field(default_factory=list)  # of each window
     recoveries: int = 0
@@ -223,6 +224,8 @@ class Solver:
                 self._stop_if_asked()
                 self.work.put_fill(data.frames[index], fill.permute(1, 2, 0).cpu().numpy())
         self.work.finish_window(number, trainer)
+        if isinstance(self._estimate, StoredFlow):
+            self.solved.flow_pairs = {"estimated": self._estimate.estimated, "reused": self._estimate.reused}
 
     def _warmed(self, frames: tuple[int, ...]) -> tuple[SolveSettings, str]:
         """The window's settings, with the fewer updates that a warm start needs, and the weights it starts from."""

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+import os
+from collections import deque
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
 
 import numpy as np
@@ -12,11 +15,13 @@ from ilvi_core.composite import composite
 from ilvi_core.entry import Damaged, Entry, fill_name
 from ilvi_core.files import free_bytes
 from ilvi_core.host.errors import Cancelled, IlviError, InputError
-from ilvi_core.movies import MovieSink
+from ilvi_core.movies import Movie, MovieSink
+from ilvi_core.pairing import whole
 from ilvi_core.pictures import Sink
 from ilvi_core.report import Report
 from ilvi_core.shot import Shot
 
+MOST_THREADS = 4  # frames in memory at once
 Fills = Callable[[int], np.ndarray]
 
 
@@ -57,24 +62,36 @@ def write_frames(
 
     put: called with each published frame.
     """
-    cut, files = 0, {}
+    there = there or {}
+    cut, files, total = 0, {}, len(shot.written)
+
+    def make(frame: int) -> tuple[Path, int]:
+        picture, pixels = shot.plate.read(frame), 0
+        if not entry.empty:
+            values = read_matte(shot.matte, frame, picture, entry.matte_channel, shot.settings.matte_invert)
+            view = (entry.region, entry.curve, shot.settings, shot.comp)
+            picture, pixels = composite(picture, values, fill(frame), *view)
+        return sink.write(frame, picture), pixels
+
+    def ready() -> Iterator[tuple[int, Path, int]]:
+        for frame, (path, pixels) in _side_by_side(
+            make, [f for f in shot.written if f not in there], _threads(shot, sink)
+        ):
+            put(frame, path)
+            yield frame, path, pixels
+
+    made = ready()
     for n, frame in enumerate(shot.written):
         if report.stop():
             raise Cancelled("Stopped while writing.", "Run it again to write the rest.")
-        if there and frame in there:
+        if frame in there:
             files[frame] = there[frame]
         else:
-            picture = shot.plate.read(frame)
-            if not entry.empty:
-                values = read_matte(shot.matte, frame, picture, entry.matte_channel, shot.settings.matte_invert)
-                args = (entry.region, entry.curve, shot.settings, shot.comp)
-                picture, pixels = composite(picture, values, fill(frame), *args)
-                cut += pixels
-            files[frame] = sink.write(frame, picture)
-            put(frame, files[frame])
+            _, files[frame], pixels = next(made)
+            cut += pixels
         if not isinstance(sink, MovieSink):
             report.frame(frame, files[frame])
-        report.progress("write", n + 1, len(shot.written))
+        report.progress("write", n + 1, total)
     sink.close()
     if not cut:
         return files, []
@@ -83,6 +100,35 @@ def write_frames(
         f"raise --solve-dilate above --comp-dilate plus --comp-feather."
     )
     return files, [("comp-matte-cut", text)]
+
+
+def _side_by_side(
+    make: Callable[[int], tuple[Path, int]], frames: Sequence[int], threads: int
+) -> Iterator[tuple[int, tuple[Path, int]]]:
+    """`make` of every frame, in order; at most `threads` at once, and no more than that ahead of who asks."""
+    if threads == 1:
+        for frame in frames:
+            yield frame, make(frame)
+        return
+    with ThreadPoolExecutor(threads) as pool:
+        try:
+            begun: deque[tuple[int, Future[tuple[Path, int]]]] = deque()
+            for frame in frames:
+                begun.append((frame, pool.submit(make, frame)))
+                if len(begun) > threads:
+                    first, result = begun.popleft()
+                    yield first, result.result()
+            for first, result in begun:
+                yield first, result.result()
+        finally:
+            pool.shutdown(cancel_futures=True)
+
+
+def _threads(shot: Shot, sink: Sink) -> int:
+    """A movie is read and written in order; files of their own can be side by side."""
+    if any(isinstance(end, (Movie, MovieSink)) for end in (whole(shot.plate), whole(shot.matte), sink)):
+        return 1
+    return min(MOST_THREADS, os.cpu_count() or 1)
 
 
 def check_room(shot: Shot, sink: Sink, report: Report) -> None:

@@ -12,3 +12,11 @@ def _own_cache(tmp_path_factory, monkeypatch):
     """No test sees or fills the user's cache, nor another test's."""
     monkeypatch.setenv("ILVI_CACHE", str(tmp_path_factory.mktemp("cache")))
     monkeypatch.delenv("ILVI_CACHE_SIZE", raising=False)
+
+
+@pytest.fixture
+def shot(tmp_path):
+    """A small plate and its matte on disk; see shots.py."""
+    from shots import make_shot  # here: the host's tests run without numpy
+
+    return make_shot(tmp_path)

@@ -13,6 +13,7 @@ import numpy as np
 import pytest
 import torch
 import yaml
+from shots import FRAMES, HEIGHT, QUICK, WIDTH, Listener, job_for, mattes, pictures
 from torchvision.models import vgg16
 from torchvision.models.optical_flow import raft_small
 
@@ -20,75 +21,10 @@ import ilvi_core
 from ilvi_core import weights
 from ilvi_core.files import lock
 from ilvi_core.host.errors import Cancelled, InputError
-from ilvi_core.host.job import FrameRange, ImageSequence, Job, RunOptions
+from ilvi_core.host.job import FrameRange, ImageSequence, RunOptions
 from ilvi_core.images import open_source
 from ilvi_core.pipeline import render
-from ilvi_core.report import Report
 from ilvi_core.work import FolderWork
-
-WIDTH, HEIGHT, FRAMES = 96, 72, 6
-QUICK = {"method": "dip-vid", "max_updates": 3, "size": "64x48", "batch": 2, "precision": "float32"}
-
-
-class Listener(Report):
-    def __init__(self, stop_after=None):
-        self.news, self.warnings, self.frames, self.phases = [], [], [], []
-        self.stop_after = stop_after
-
-    def progress(self, phase, done, total, loss=None, left=None):
-        self.phases.append((phase, done, total))
-
-    def info(self, text):
-        self.news.append(text)
-
-    def warning(self, code, text):
-        self.warnings.append((code, text))
-
-    def frame(self, frame, path):
-        assert path.exists()
-        self.frames.append(frame)
-
-    def stop(self):
-        return self.stop_after is not None and sum(p == "train" for p, *_ in self.phases) >= self.stop_after
-
-
-def pictures():
-    """(T, H, W, 3) uint8: a moving texture."""
-    random = np.random.default_rng(1)
-    wide = cv2.resize(
-        random.integers(0, 256, (9, 20, 3), np.uint8), (WIDTH + 40, HEIGHT), interpolation=cv2.INTER_CUBIC
-    )
-    return np.stack([wide[:, 3 * n : 3 * n + WIDTH] for n in range(FRAMES)])
-
-
-def mattes():
-    """(T, H, W) uint8: a soft-edged disk that walks."""
-    out = np.zeros((FRAMES, HEIGHT, WIDTH), np.uint8)
-    for n in range(FRAMES):
-        cv2.circle(out[n], (30 + 4 * n, 36), 9, 255, -1, cv2.LINE_AA)
-    return out
-
-
-@pytest.fixture
-def shot(tmp_path):
-    """plate.1001.png.., matte.1001.png.. in folders of their own."""
-    for name, frames in (("plate", pictures()), ("matte", mattes())):
-        (tmp_path / name).mkdir()
-        for n, frame in enumerate(frames):
-            assert cv2.imwrite(
-                str(tmp_path / name / f"{name}.{1001 + n}.png"), frame[..., ::-1] if frame.ndim == 3 else frame
-            )
-    return tmp_path
-
-
-def job_for(shot, **changes):
-    values = {
-        "plate": ImageSequence(str(shot / "plate" / "plate.####.png")),
-        "matte": ImageSequence(str(shot / "matte" / "matte.####.png")),
-        "output": str(shot / "out" / "clean.####.png"),
-        "solve": QUICK,
-    }
-    return Job(**{**values, **changes})
 
 
 def manifest(result):

@@ -13,7 +13,7 @@ from typing import IO, Any
 
 from ilvi_core.host.errors import InputError
 
-_POLL = 0.02  # seconds between looks at a process that is expected to end
+_POLL = 0.01  # seconds between looks at a process that is expected to end
 KILL_WAIT = 2.0  # seconds that a killed process has to be gone; one that hangs in a driver may not be
 
 

@@ -215,7 +215,8 @@ class Session:
             if self._graces is None and not self.over:
                 self._end(self._sudden_end())
             self.process.stop(self._graces or FAULT_GRACES, self._outbox.close)
-            self._read_last_words()
+            if not self.over:
+                self._read_last_words()
         finally:
             self._end(None)
             self._outbox.close()
@@ -287,8 +288,9 @@ class Session:
 def _last_event(id: str, error: IlviError | None) -> Any:
     if error is None or isinstance(error, Cancelled):
         return Stopped(id, "The worker was closed.", "What was learned is kept; start the job again to go on.")
-    codes = {ProtocolError: "protocol", InputError: "input", DeviceError: "device"}
-    return Failure(id, codes.get(type(error), "failed"), error.message, error.hint)
+    codes = {ProtocolError: "protocol", InputError: "input", DeviceError: "device", IlviError: "failed"}
+    code = next(code for kind, code in codes.items() if isinstance(error, kind))
+    return Failure(id, code, error.message, error.hint)
 
 
 def _tell(ends: Iterable[tuple[Run, Any]]) -> None:
