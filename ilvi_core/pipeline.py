@@ -142,15 +142,16 @@ def _solve_into(
 ) -> tuple[Entry, lease.Lease, str]:
     """The entry solved by this process, or by another one that was at it; its lease; what there was before."""
     folder = cache.folder_for(asked)
-    held = cache.hold(folder, report.stop, lambda owner, waited: _say_waiting(report, owner, waited))
+    held = cache.hold(folder, report.stop, _Waiting(report))
     try:
         entry = _opened(cache, folder, report)
         if not folder.is_dir():  # a damaged one was set aside, and the lease with it
             held.release()
             return _solve_into(cache, asked, shot, options, refresh, report)
-        if entry is not None and entry.solved and not refresh and (options.accept_reduced or not entry.reduced):
+        taken = entry is not None and (options.accept_reduced or not entry.reduced)
+        if entry is not None and taken and entry.solved and not refresh:
             return entry, held, "fills"  # another process solved it while this one waited
-        resume = entry is not None and not entry.solved and not refresh
+        resume = entry is not None and taken and not entry.solved and not refresh
         near = None if refresh else cache.nearest(asked)
         how = How(
             asked=asked,
@@ -296,10 +297,18 @@ def _put_right(cache: Cache, entry: Entry, error: Damaged, report: Report) -> No
     report.warning("cache-damaged", f"{error.message} The entry is kept in {place} and solved again.")
 
 
-def _say_waiting(report: Report, owner: lease.Owner, waited: float) -> None:
-    if waited == 0:
-        report.info(f"Process {owner.pid} on {owner.host} is solving the same; waiting for it.")
-    report.progress("wait", 0, 1)
+class _Waiting:
+    """Says once whom it waits for, and goes on showing that it waits."""
+
+    def __init__(self, report: Report) -> None:
+        self._report, self._said = report, ""
+
+    def __call__(self, owner: lease.Owner, waited: float) -> None:
+        who = f"Process {owner.pid} on {owner.host}"
+        if who != self._said:
+            self._said = who
+            self._report.info(f"{who} is solving the same; waiting for it.")
+        self._report.progress("wait", 0, 1)
 
 
 def _make_room(cache: Cache, keep: list[Path], needed: int) -> None:

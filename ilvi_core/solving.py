@@ -36,7 +36,7 @@ if TYPE_CHECKING:
 SPARE_BYTES = 20 << 20  # log and settings
 SMALLER = 0.7  # of each side, when memory was not enough
 MOST_TIMES_SMALLER = 4
-SMALLEST = 64  # px of the shorter side
+SMALLEST = 32  # px of the shorter side
 
 
 @dataclass(frozen=True)
@@ -83,6 +83,7 @@ class Solving:
             # here the exception is gone, and with it the frames that held what filled the memory
             _free_memory()
             self._note("reduced", sentence)
+            self.entry.manifest.pop("view", None)
             size = smaller
         self._done(time.monotonic() - began)
 

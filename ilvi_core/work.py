@@ -15,7 +15,7 @@ from safetensors.torch import load, save_file
 from torch import Tensor
 
 from ilvi_core.entry import FILLS, FLOW, WEIGHTS, Damaged, Entry, checksum, fill_name, weights_name
-from ilvi_core.files import make_folders, publish, publishing
+from ilvi_core.files import make_folders, publish, publishing, share
 from ilvi_core.host.errors import IlviError, InputError
 from ilvi_core.train import Progress, Trainer
 
@@ -172,8 +172,12 @@ class FolderWork:
 
     def log(self, record: dict[str, Any]) -> None:
         """One line of training.jsonl."""
-        with open(self.folder / LOG, "a", encoding="utf-8") as file:
+        path = self.folder / LOG
+        new = not path.exists()
+        with open(path, "a", encoding="utf-8") as file:
             file.write(json.dumps(_plain(record)) + "\n")
+        if new:
+            share(path)
 
     def _write(self, entries: dict[str, Any]) -> None:
         done = entries.get("windows_done", self._record["windows_done"])

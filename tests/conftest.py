@@ -20,3 +20,11 @@ def shot(tmp_path):
     from shots import make_shot  # here: the host's tests run without numpy
 
     return make_shot(tmp_path)
+
+
+@pytest.fixture
+def cache(tmp_path):
+    """A cache of the test's own, in a folder that is not there yet."""
+    from ilvi_core.cache import Cache
+
+    return Cache(tmp_path / "the cache")

@@ -15,11 +15,6 @@ from ilvi_core.host.job import FrameRange, RunOptions
 from ilvi_core.pipeline import Options, look, render
 
 
-@pytest.fixture
-def cache(tmp_path):
-    return Cache(tmp_path / "the cache")
-
-
 def run(cache, job, **options):
     """The result, and what was said."""
     listener = Listener(stop_after=options.pop("stop_after", None))

@@ -217,7 +217,7 @@ from pathlib import Path
 from ilvi_core import lease
 folder, count = Path(sys.argv[1]), Path(sys.argv[2])
 for turn in range(4):
-    held = lease.acquire(folder, beat=0.5, stale=60, poll=0.02)
+    held = lease.acquire(folder, beat=0.5, stale=60, poll=0.02, timeout=30)
     held.check()
     value = int(count.read_text())
     time.sleep(0.01)
@@ -464,6 +464,8 @@ def test_the_folder_is_made_anew_while_held(tmp_path: Path) -> None:
         folder.mkdir()
         with acquire(folder, beat=60) as new:
             assert new.generation == old.generation
+            with pytest.raises(FolderGone):
+                old.check()
             old.release()
             new.check()
             assert isinstance(try_acquire(folder), Owner)
@@ -505,11 +507,11 @@ def test_a_read_only_folder(mounted: Callable[..., Path]) -> None:
         time.sleep(0.1)
         assert not in_use(folder)
     subprocess.run(["mount", "-o", "remount,rw", str(folder)], check=True)
-    left_by(folder, "lease.1", released=True)
-    os.utime(left_by(folder, "use.a"), (0, 0))
+    for name in ("lease.1", "use.a"):
+        os.utime(left_by(folder, name), (0, 0))
     subprocess.run(["mount", "-o", "remount,ro", str(folder)], check=True)
-    with pytest.raises(CacheReadOnly):
-        acquire(folder)
+    with pytest.raises(CacheReadOnly):  # not after having waited
+        acquire(folder, on_wait=lambda *_: pytest.fail("it waited for what it cannot have"))
     assert in_use(folder), "no time to compare with: in doubt it is in use"
     sweep(folder)
     assert files(folder) == ["lease.1", "use.a"]
@@ -527,8 +529,11 @@ def test_a_full_disk(mounted: Callable[..., Path]) -> None:
     before = (folder / "lease.1").stat().st_mtime_ns
     until(lambda: (folder / "lease.1").stat().st_mtime_ns != before)
     held.check()
-    with use(folder):
+    with use(folder, beat=0.05):
         assert in_use(folder, held)
+        (marker,) = folder.glob("use.*")
+        os.utime(marker, (0, 0))
+        until(lambda: marker.stat().st_mtime > 1e9)
     held.release()
     with pytest.raises(IlviError, match=f"{folder} cannot be worked in: No space left on device. Make room"):
         acquire(folder)

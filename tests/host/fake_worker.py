@@ -119,7 +119,8 @@ def line_of(id: str, size: int) -> bytes:
 
 def misbehave(id: str) -> None:
     """What a job of this mode does between its start and its end."""
-    if MODE == "die":
+    if MODE in ("die", "die-cut"):
+        raw(b'{"type": "info", "id": "1", "te' if MODE == "die-cut" else b"")
         say("last words")
         os.kill(os.getpid(), signal.SIGKILL)
     elif MODE == "exit":

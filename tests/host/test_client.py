@@ -374,6 +374,7 @@ def ends_quickly(client: WorkerClient) -> tuple[Failure, list[Any]]:
     ("mode", "argument", "text"),
     [
         ("die", "", "was ended by signal 9 (SIGKILL)"),
+        ("die-cut", "", "was ended by signal 9 (SIGKILL)"),  # in the middle of a message
         ("exit", 5, "ended with exit code 5"),
         ("exit", 0, "ended with exit code 0"),
         ("grandchild", "", "was ended by signal 9 (SIGKILL)"),
