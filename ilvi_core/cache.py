@@ -85,12 +85,18 @@ class Cache:
         """Where the entry of exactly this lies, or would lie."""
         return self.root / f"{asked.family[:12]}.{asked.frames[0]}-{asked.frames[-1]}.{asked.key[:20]}"
 
-    def find(self, asked: Asked, accept_reduced: bool = True) -> Entry | None:
-        """A solved entry that holds all that is asked: the very one, else one of a longer range."""
+    def find(self, asked: Asked, written: Iterable[int], accept_reduced: bool = True) -> Entry | None:
+        """A solved entry that holds all that is asked, and can give the written frames: that very one, or a longer."""
+        written = list(written)
         own = self.folder_for(asked)
         for folder in (own, *(f for f in self._relatives(asked) if f != own)):
             entry = self._solved(folder)
-            if entry and (accept_reduced or not entry.reduced) and asked.pixels().items() <= entry.pixels.items():
+            if (
+                entry is not None
+                and (accept_reduced or not entry.reduced)
+                and asked.pixels().items() <= entry.pixels.items()
+                and entry.can_fill(written)
+            ):
                 return entry
         return None
 
@@ -173,7 +179,9 @@ class Cache:
             if not os.access(self.root, os.W_OK) or _read_only(self.root):
                 raise lease.CacheReadOnly(error.message, error.hint) from None
             raise
-        return lease.acquire(folder, stop, on_wait)
+        held = lease.acquire(folder, stop, on_wait)
+        lease.sweep(folder)
+        return held
 
     def _make_root(self) -> None:
         if self.root.is_dir():

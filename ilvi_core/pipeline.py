@@ -70,7 +70,7 @@ def look(job: Job, cache: Cache, accept_reduced: bool = True, report: Report | N
     report = report or Report()
     with open_shot(job, report) as shot:
         asked = _ask(shot, cache, report)
-        entry = cache.find(asked, accept_reduced)
+        entry = cache.find(asked, shot.written, accept_reduced)
         if entry is not None:
             cache.touch(entry.folder)
             return _look_at(entry, shot)
@@ -107,7 +107,7 @@ def _through_cache(shot: Shot, sink: Sink | None, cache: Cache, options: Options
     refresh = options.refresh
     while True:
         with ExitStack() as stack:
-            entry = None if refresh else cache.find(asked, options.accept_reduced)
+            entry = None if refresh else cache.find(asked, shot.written, options.accept_reduced)
             state = "none"
             if entry is not None:
                 stack.enter_context(cache.using(entry))
@@ -149,7 +149,7 @@ def _solve_into(
             held.release()
             return _solve_into(cache, asked, shot, options, refresh, report)
         taken = entry is not None and (options.accept_reduced or not entry.reduced)
-        if entry is not None and taken and entry.solved and not refresh:
+        if entry is not None and taken and entry.solved and entry.can_fill(shot.written) and not refresh:
             return entry, held, "fills"  # another process solved it while this one waited
         resume = entry is not None and taken and not entry.solved and not refresh
         near = None if refresh else cache.nearest(asked)

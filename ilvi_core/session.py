@@ -89,10 +89,18 @@ class Request(Report):
     def answer(self, message: Any) -> None:
         """The last message of the request; there is only one."""
         with self.lock:
+            if not self.ended:
+                self.ended = True
+                self._send(message)
+
+    def cancel(self) -> bool:
+        """Acknowledge a cancel, unless it is too late for it; whether the request still waits for its turn."""
+        with self.lock:
             if self.ended:
-                return
-            self.ended = True
-        self._send(message)
+                return False
+            self._send(Cancelling(self.id))
+            self.cancelled = True
+            return not self.begun
 
 
 class Session:
@@ -205,11 +213,7 @@ class Session:
             request = self._requests.get(id_)
         if request is None:
             return  # it ended while the cancel was on its way
-        self._outbox.send(Cancelling(id_))
-        request.cancelled = True
-        with request.lock:
-            waiting = not request.begun
-        if waiting:
+        if request.cancel():
             request.answer(Stopped(id_, "Stopped before it began."))
             self._forget(request)
 

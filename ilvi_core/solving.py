@@ -135,7 +135,9 @@ class Solving:
         if from_near is not None and not work.begun():
             self.entry.manifest["warm"] = self._say_warm(from_near)
         every = self.shot.job.run.checkpoint_every
-        wanted = set(self.shot.written)
+        # a network of one frame is not kept, so in a cache its fill is: other steps of the range may be asked for
+        whole = self.how.asked is not None and METHODS[settings.method].single_frame
+        wanted = set(clip.frames if whole else self.shot.written)
         solved = solve(clip, settings, wanted, chosen, work, self.report, every, from_near, previews)
         self.entry.manifest["record"] = _record(self.shot, settings, clip, solved, self.notes)
 

@@ -198,3 +198,20 @@ def test_a_hit_and_a_rerender_import_no_torch(shot, cache):
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
     assert done.stdout.strip() == "[]", done.stderr
+
+
+def test_other_steps_of_single_frame_networks_are_there_too(shot, cache):
+    solve = {**QUICK, "method": "dip", "dip_updates": 2}
+    run(cache, job_for(shot, solve=solve, frames=FrameRange(1001, 1003, 2)))
+    result, said = run(cache, job_for(shot, solve=solve, frames=FrameRange(1001, 1003)))
+    assert said.updates() == 0
+    assert list(result.frames) == [1001, 1002, 1003]
+
+
+def test_an_entry_that_cannot_give_a_frame_any_more_is_solved_again(shot, cache):
+    first, _ = run(cache, job_for(shot))
+    entry = Entry.open(first.folder)
+    entry.drop(["fill/1002.npy", "weights/1001.safetensors"])
+    assert look(job_for(shot), cache).state == "none"
+    _, said = run(cache, job_for(shot))
+    assert said.updates() == 3

@@ -261,7 +261,8 @@ TO_WORKER = {m.TYPE: m for m in (Hello, Lookup, Start, Rerender, Cancel, Clear, 
 TO_HOST = {
     m.TYPE: m
     for m in (
-        Ready, Found, Accepted, Started, Progress, Frame, Info, Warn, Failure, Cancelling, Stopped, Finished, Cleared, Pong
+        Ready, Found, Accepted, Started, Progress, Frame, Info, Warn, Failure, Cancelling, Stopped, Finished, Cleared,
+        Pong,
     )
 }  # fmt: skip
 ENDS = (Found, Failure, Stopped, Finished, Cleared, Pong)  # after one of these a request gets no other message
