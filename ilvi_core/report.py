@@ -9,7 +9,7 @@ class Report:
     """Hears nothing and never stops; front ends override what they show. Calls come from the solving thread."""
 
     def progress(self, phase: str, done: int, total: int, loss: float | None = None, left: float | None = None) -> None:
-        """phase: read, wait, flow, features, train, write.  loss: L_r.  left: seconds to the end of the phase."""
+        """phase: read, wait, flow, features, train, fill, write.  loss: L_r.  left: seconds to the end of the phase."""
 
     def info(self, text: str) -> None:
         """Something worth knowing that is as it should be."""

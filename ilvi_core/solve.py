@@ -18,7 +18,7 @@ from ilvi_core.asked import weight_hashes
 from ilvi_core.clip import Clip, windows
 from ilvi_core.entry import FLOW
 from ilvi_core.flowstore import StoredFlow
-from ilvi_core.host.errors import Cancelled, DeviceError
+from ilvi_core.host.errors import Cancelled, OutOfMemory
 from ilvi_core.host.job import SolveSettings
 from ilvi_core.methods import Method
 from ilvi_core.report import Report, duration
@@ -55,10 +55,6 @@ class Solved:
             yield
         finally:
             self.seconds[phase] = self.seconds.get(phase, 0.0) + time.monotonic() - began
-
-
-class OutOfMemory(DeviceError):
-    """The device has too little memory for this size; a smaller one may fit."""
 
 
 def solve(

@@ -20,7 +20,7 @@ from ilvi_core.asked import Asked
 from ilvi_core.clip import Clip, Loader, windows
 from ilvi_core.entry import PREVIEWS, SOLVED, Entry, owner, sweep_partials
 from ilvi_core.files import free_bytes, publish
-from ilvi_core.host.errors import Cancelled, InputError
+from ilvi_core.host.errors import Cancelled, InputError, OutOfMemory
 from ilvi_core.host.job import SolveSettings
 from ilvi_core.methods import METHODS
 from ilvi_core.previews import Previews
@@ -65,8 +65,6 @@ class Solving:
 
     def run(self) -> None:
         """Solve it, smaller when that is accepted and needed; afterwards the manifest says that it is solved."""
-        from ilvi_core.solve import OutOfMemory
-
         began = time.monotonic()
         sweep_partials(self.entry.folder)
         shutil.rmtree(self.entry.folder / PREVIEWS, ignore_errors=True)
@@ -108,17 +106,17 @@ class Solving:
             self.report.started("none", self.entry.name, "")
             manifest["record"] = _record(shot, settings, clip, None, self.notes)
             return
+        previews = Previews(self.shot, clip, self.entry, self.report) if self.how.previews else None
+        if previews is not None:
+            previews.begin()  # before torch is loaded: that takes seconds
         self._say_size_and_room(clip)
-        self._train(clip, settings, near)
+        self._train(clip, settings, near, previews)
 
-    def _train(self, clip: Clip, settings: SolveSettings, near: Entry | None) -> None:
-        """Everything that needs torch. The first preview comes before that is loaded."""
+    def _train(self, clip: Clip, settings: SolveSettings, near: Entry | None, previews: Previews | None) -> None:
+        """Everything that needs torch."""
         from_near = None
         if near is not None and self.how.asked is not None:
             from_near = Warm.of(near, self.how.asked, near.view == clip.view)
-        previews = Previews(self.shot, clip, self.entry, self.report) if self.how.previews else None
-        if previews is not None:
-            previews.begin()
         from ilvi_core import device
         from ilvi_core.solve import ingredients, solve
         from ilvi_core.work import SETTINGS, FolderWork

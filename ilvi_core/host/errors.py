@@ -37,6 +37,10 @@ class DeviceError(IlviError):
     exit_code = 3
 
 
+class OutOfMemory(DeviceError):
+    """The device has too little memory for this size; a smaller one may fit."""
+
+
 class Cancelled(IlviError):
     """Somebody stopped it; what was learned so far is kept."""
 

@@ -148,7 +148,7 @@ def misbehave(id: str) -> None:
             sys.stderr.buffer.write((b"x" * 99 + b"\n") * 10486 if ARGUMENT == "lines" else b"x" * (1 << 20))
         sys.stderr.flush()
     elif MODE in ("grandchild", "detached"):
-        code = "import time; time.sleep(8)"
+        code = "import time; time.sleep(60)"
         child = subprocess.Popen([sys.executable, "-c", code], start_new_session=MODE == "detached")
         say(f"grandchild {child.pid}")
         say("last words")

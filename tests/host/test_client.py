@@ -507,6 +507,18 @@ def test_a_flood_on_stderr_neither_blocks_nor_fills_anything(make: Make, kind: s
     assert max(sizes) <= worker_log.FILE_LIMIT
 
 
+def test_a_line_without_an_end_is_remembered_up_to_a_limit() -> None:
+    log = worker_log.WorkerLog(None)
+    log.feed(b"first\nse")
+    log.feed(b"cond")
+    assert log.end() == "first\nsecond"
+    for _ in range(3):
+        log.feed(b"x" * worker_log.LONGEST_LINE)
+    assert len(log.end(1)) == worker_log.LONGEST_LINE
+    log.feed(b"\nlast\n")
+    assert log.end(1) == "last"
+
+
 def test_a_log_that_cannot_be_written_does_not_matter(make: Make, tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
     client = make("die", log=tmp_path / "file" / "worker.log")
@@ -556,10 +568,13 @@ def test_a_hung_worker_is_told_from_a_quiet_one(make: Make, monkeypatch: pytest.
     quiet = make("quiet", silence=1.0).submit(JOB)
     client = make("mute", silence=1.0)
     begun = time.monotonic()
+    hung = client.start().pid
     with pytest.raises(IlviError, match="has not answered for 1 s"):
         client.submit(JOB).wait()
     assert time.monotonic() - begun > 1.0
     assert client.state is State.FAILED
+    client.start()
+    assert gone(hung, 0), "never two at once"
     assert not quiet.done, "it answers its pings"
     with pytest.raises(IlviError, match=r"within 0\.1 s"):
         next(event for event in quiet.events(0.1) if event.TYPE == "none")
@@ -589,6 +604,7 @@ def test_closing_lets_open_jobs_end_as_stopped(make: Make) -> None:
     client.close()
     assert isinstance(run.result, Stopped)
     assert run.result.text == "Stopped by the host.", "the worker's own word"
+    assert "stopped by shutdown" in client.log_end()
     with pytest.raises(Cancelled):
         run.wait(0)
     assert client.state is State.STOPPED
@@ -623,12 +639,12 @@ def test_closing_from_many_threads_and_a_callback(make: Make) -> None:
 
 
 def test_a_callback_that_hangs_does_not_hold_up_closing(make: Make) -> None:
-    release = threading.Event()
+    release = threading.Event()  # the worker has been greeted when submit returns, so what is timed is closing alone
     client = make("hold")
     client.submit(JOB, lambda event: release.wait(LIMIT))
     begun = time.monotonic()
     client.close()
-    assert time.monotonic() - begun < LIMIT / 2
+    assert time.monotonic() - begun < 6
     release.set()
 
 
