@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import queue
+import sys
 import threading
 import time
 from collections.abc import Callable
 from typing import Any, BinaryIO
 
-from ilvi_core.host.protocol import ENDS, Progress, ProtocolError, write
+from ilvi_core.host.protocol import ENDS, Failure, Progress, ProtocolError, write
 
 PROGRESS_EVERY = 0.2  # seconds between two progress messages of a job
 _CLOSE = object()
@@ -48,7 +49,7 @@ class Outbox:
             try:
                 self._take(message)
                 self._flush_progress()
-            except (OSError, ValueError):
+            except OSError:
                 self._gone()
                 return
 
@@ -76,10 +77,12 @@ class Outbox:
     def _write(self, message: Any) -> None:
         try:
             data = write(message)
-        except ProtocolError as error:
-            # an answer that is too long (a lookup of very many frames) must not end the session in silence
-            from ilvi_core.host.protocol import Failure
-
-            data = write(Failure(getattr(message, "id", ""), "failed", error.message, error.hint))
+        except (ProtocolError, TypeError, ValueError) as error:
+            # an answer that is too long (a lookup of very many frames) or no JSON must not leave a host waiting
+            sys.stderr.write(f"A message '{message.TYPE}' cannot be sent: {error}\n")
+            if not isinstance(message, ENDS):
+                return
+            hint = error.hint if isinstance(error, ProtocolError) else "The details are in the worker's log."
+            data = write(Failure(message.id, "failed", f"The answer cannot be sent: {str(error)[:200]}", hint))
         self._stream.write(data)
         self._stream.flush()

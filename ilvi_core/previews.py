@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+import traceback
 import uuid
 from collections.abc import Callable, Sequence
 
@@ -85,9 +86,11 @@ class Previews:
             values = read_matte(shot.matte, frame, picture, clip.matte_channel, shot.settings.matte_invert)
             done, _ = composite(picture, values, fill(frame), clip.region, clip.curve, shot.settings, shot.comp)
             path = self._sink.write(frame, done)
-        except IlviError as error:
+        except Exception as error:  # whatever it is, the solve goes on
             self._failed = True
-            self._report.warning("preview", f"There are no more previews: {error.message}")
+            if not isinstance(error, IlviError):
+                traceback.print_exc()
+            self._report.warning("preview", f"There are no more previews: {str(error) or type(error).__name__}")
             return
         self._report.frame(frame, path, final=False)
 

@@ -19,7 +19,7 @@ from typing import Any, BinaryIO
 
 import ilvi_core
 from ilvi_core.cache import Cache
-from ilvi_core.entry import PREVIEWS, Entry
+from ilvi_core.entry import Entry
 from ilvi_core.host.errors import Cancelled, DeviceError, IlviError, InputError
 from ilvi_core.host.job import Job
 from ilvi_core.host.protocol import (
@@ -55,6 +55,10 @@ from ilvi_core.outbox import Outbox
 from ilvi_core.pipeline import Options, look, render
 from ilvi_core.report import Report
 
+_LOG = "The details are in the worker's log; please send it."
+LONGEST_ID = 200  # characters
+LONGEST_TEXT = 4000  # characters of an error's sentence; it may quote what the host sent
+
 
 class Request(Report):
     """One request with its id: what the pipeline reports of it becomes messages; `stop` is whether it was cancelled."""
@@ -65,7 +69,7 @@ class Request(Report):
         self.lock = threading.Lock()
         self.cancelled = self.begun = self.ended = False
         self.view = ""
-        self.device = self.entry = ""
+        self.preview_folders: set[Path] = set()
 
     def progress(self, phase: str, done: int, total: int, loss: float | None = None, left: float | None = None) -> None:
         self._send(Progress(self.id, phase, done, total, _finite(left), _finite(loss)))
@@ -77,10 +81,11 @@ class Request(Report):
         self._send(Warn(self.id, code, text))
 
     def started(self, state: str, entry: str, device: str) -> None:
-        self.entry = entry
         self._send(Started(self.id, state, entry, device))
 
     def frame(self, frame: int, path: Path, final: bool = True) -> None:
+        if not final:
+            self.preview_folders.add(path.parent)
         self._send(Frame(self.id, frame, str(path), final, self.view))
 
     def stop(self) -> bool:
@@ -132,9 +137,9 @@ class Session:
         lookups.start()
         self._work(self._jobs)
         for folder in self._previewed:
-            shutil.rmtree(folder / PREVIEWS, ignore_errors=True)
-        for stack in self._used.values():
-            stack.close()
+            shutil.rmtree(folder, ignore_errors=True)
+        for name in list(self._used):
+            self._let_go(name)
         self._outbox.close(limit=1.0)
         return self._code
 
@@ -158,6 +163,9 @@ class Session:
             self._fault(error)
         except OSError:
             self.end(asked=False)
+        except Exception as error:  # a fault of ours must not leave the host with a worker that hears nothing
+            traceback.print_exc()
+            self._fault(ProtocolError(f"Something failed inside ILVI: {type(error).__name__}: {error}", _LOG))
 
     def _fault(self, error: ProtocolError) -> None:
         """Framing is lost, or was never agreed on: say so, and end."""
@@ -173,7 +181,10 @@ class Session:
             raise ProtocolError(f"The first message was '{message.TYPE}', expected 'hello'.", "Say hello first.")
         if isinstance(message, Shutdown):
             self.end(asked=True)
+        if self._over:
             return False
+        if len(message.id) > LONGEST_ID:
+            raise ProtocolError(f"An id has {len(message.id)} characters, at most {LONGEST_ID} are taken.", "Shorten it.")
         if isinstance(message, Cancel):
             self._cancel(message.id)
         elif isinstance(message, Ping):
@@ -183,13 +194,15 @@ class Session:
         return True
 
     def _greet(self, hello: Hello) -> bool:
+        if self._greeted:
+            raise ProtocolError("The host said 'hello' twice.", "Start a worker for each session.")
         if hello.protocol != PROTOCOL:
             raise ProtocolError(
                 f"The host speaks protocol {hello.protocol}, this worker ({ilvi_core.__version__}) {PROTOCOL}.",
                 "Install the plugin and the worker of one version.",
             )
         self._greeted = True
-        sys.stderr.write(f"ILVI {ilvi_core.__version__} serves {hello.client or 'a host'}\n")
+        sys.stderr.write(f"ILVI {ilvi_core.__version__} serves {hello.client[:LONGEST_ID] or 'a host'}\n")
         sys.stderr.flush()
         version, python = ilvi_core.__version__, platform.python_version()
         self._outbox.send(Ready(PROTOCOL, version, os.getpid(), python, str(self.cache.root)))
@@ -228,7 +241,8 @@ class Session:
             else:
                 self._answer(request)
             self._forget(request)
-            _free_memory()
+            if requests is self._jobs:  # a lookup's thread must not touch the device, nor torch while it is loaded
+                _free_memory()
         if requests is self._jobs:
             for request in list(self._requests.values()):
                 request.answer(Stopped(request.id, "The worker ends.", "What was learned is kept."))
@@ -246,7 +260,7 @@ class Session:
         except Cancelled as error:
             answer = Stopped(request.id, error.message, error.hint)
         except IlviError as error:
-            answer = Failure(request.id, _code_of(error), error.message, error.hint)
+            answer = Failure(request.id, _code_of(error), _short(error.message), _short(error.hint))
         except MemoryError:
             answer = Failure(
                 request.id, "device", "This machine ran out of memory.", "Use a smaller size or fewer frames."
@@ -254,7 +268,7 @@ class Session:
         except Exception as error:
             traceback.print_exc()
             text = f"Something failed inside ILVI: {type(error).__name__}: {error}"
-            answer = Failure(request.id, "failed", text, "The details are in the worker's log; please send it.")
+            answer = Failure(request.id, "failed", _short(text), _LOG)
         # the id is free before the host hears of the end, so that it may use it again
         self._forget(request)
         request.answer(answer)
@@ -281,8 +295,7 @@ class Session:
         try:
             result = render(job, request, self.cache, options)
         finally:
-            if request.entry:
-                self._previewed.add(self.cache.root / request.entry)
+            self._previewed |= request.preview_folders
         if not job.output and result.folder is not None and (entry := Entry.open(result.folder)):
             self._keep(entry)
         stats = {**result.stats, "seconds": round(time.monotonic() - began, 3)}
@@ -295,11 +308,13 @@ class Session:
         for listed in self.cache.list():
             if listed.folder not in folders:
                 continue
-            self._let_go(listed.folder.name)
+            shown = self._let_go(listed.folder.name)
             if self.cache.remove(listed.folder):
                 entries, size = entries + 1, size + listed.bytes
             else:
                 in_use += 1
+                if shown and listed.entry is not None:
+                    self._keep(listed.entry)
         return Cleared(request.id, entries, size, in_use)
 
     def _keep(self, entry: Entry) -> None:
@@ -310,11 +325,13 @@ class Session:
                 stack.enter_context(self.cache.using(entry))
                 self._used[entry.name] = stack
 
-    def _let_go(self, name: str) -> None:
+    def _let_go(self, name: str) -> bool:
+        """The host shows nothing of this entry any more; whether it did."""
         with self._lock:
             stack = self._used.pop(name, None)
         if stack is not None:
             stack.close()
+        return stack is not None
 
 
 class _Quiet(Report):
@@ -333,6 +350,10 @@ def _job(record: dict[str, Any]) -> Job:
 
 def _code_of(error: IlviError) -> str:
     return "input" if isinstance(error, InputError) else "device" if isinstance(error, DeviceError) else "failed"
+
+
+def _short(text: str) -> str:
+    return text if len(text) <= LONGEST_TEXT else text[:LONGEST_TEXT] + " ..."
 
 
 def _finite(value: float | None) -> float | None:

@@ -26,6 +26,7 @@ def main() -> int:
         cache = Cache(cache_folder(), size_limit())
     except IlviError as error:  # what ILVI_CACHE_SIZE says is no size
         outgoing.write(write(Failure("", "input", error.message, error.hint)))
+        outgoing.flush()
         return 1
     session = Session(incoming, outgoing, cache, on_end=_leave_soon)
     if threading.current_thread() is threading.main_thread():
@@ -41,6 +42,8 @@ def take_streams() -> tuple[BinaryIO, BinaryIO]:
     os.dup2(nothing, 0)
     os.close(nothing)
     os.dup2(2, 1)
+    if sys.stdout is not None:
+        sys.stdout.flush()  # what was printed before belongs to the log as well
     sys.stdout = sys.stderr
     if sys.platform == "win32":
         import msvcrt

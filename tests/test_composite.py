@@ -9,9 +9,9 @@ import pytest
 from fake_source import a_picture
 
 from ilvi_core.color import Curve
-from ilvi_core.composite import composite, enlarge, match_edge
+from ilvi_core.composite import composite, enlarge, match_edge, shown
 from ilvi_core.host.job import CompSettings, SolveSettings
-from ilvi_core.pictures import Box
+from ilvi_core.pictures import Box, Picture
 
 RNG = np.random.default_rng(2)
 HALVES = np.arange(65536, dtype=np.uint16).view(np.float16).reshape(256, 256)  # every half, every NaN among them
@@ -172,3 +172,17 @@ def test_enlarge() -> None:
     ramp = np.repeat((np.arange(16, dtype=np.float32)[None, :, None] + 0.5) / 16, 8, axis=0).repeat(3, axis=2)
     large = enlarge(ramp, 64, 8)
     np.testing.assert_allclose(large[4, 12:-12, 0], (np.arange(64)[12:-12] + 0.5) / 64, atol=4e-3)
+
+
+def test_views_show_the_fill_the_matte_or_both():
+    plate = np.full((4, 6, 3), 0.5, np.float32)
+    fill, amount = np.full((4, 6, 3), 0.25, np.float32), np.zeros((4, 6), np.float32)
+    amount[1, 2] = 1.0
+    picture = Picture.from_array(plate)
+    views = {view: shown(picture, fill, amount, view).rgb() for view in ("result", "fill", "matte", "overlay")}
+    assert views["result"][1, 2].tolist() == [0.25, 0.25, 0.25]
+    assert views["result"][0, 0].tolist() == [0.5, 0.5, 0.5]
+    assert (views["fill"] == 0.25).all()
+    assert views["matte"][..., 1].tolist() == amount.tolist()
+    assert views["overlay"][1, 2].tolist() == [0.75, 0.25, 0.25]
+    assert views["overlay"][0, 0].tolist() == [0.5, 0.5, 0.5]

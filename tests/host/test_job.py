@@ -306,3 +306,9 @@ def test_a_job_checks_its_settings() -> None:
         a_job(solve={"perceptual_wieght": 1})
     with pytest.raises(InputError, match="comp_dilate is -1"):
         a_job(comp={"comp_dilate": -1})
+
+
+@pytest.mark.parametrize(("name", "value"), [("view", "both"), ("format", "jpg")])
+def test_what_is_shown_and_in_which_format_is_one_of_a_few(name, value):
+    with pytest.raises(InputError, match=f"{name} is '{value}'"):
+        CompSettings(**{name: value})
