@@ -118,7 +118,7 @@ def _cancelled(folder: Path, job: dict[str, Any]) -> str:
     wire.say(protocol.Hello(protocol.PROTOCOL, "a host"))
     wire.until(protocol.Ready)
     wire.say(protocol.Start("1", job))
-    while (message := wire.until(protocol.Progress)).phase != "train":
+    while wire.until(protocol.Progress).phase != "train":
         pass
     wire.say(protocol.Cancel("1"))
     wire.until(protocol.Stopped)

@@ -17,7 +17,7 @@ from ilvi_core.host.errors import Cancelled, InputError
 from ilvi_core.host.job import Job
 from ilvi_core.movies import MovieSink
 from ilvi_core.pictures import Sink
-from ilvi_core.report import Report
+from ilvi_core.report import GO_ON, Report
 from ilvi_core.shot import Shot, open_shot
 from ilvi_core.solving import How, Solving, now
 from ilvi_core.writing import Missing, check_room, fills_of, write_frames
@@ -211,7 +211,11 @@ def _beside_output(shot: Shot, sink: Sink, options: Options, report: Report, res
         entry = begin(folder, {"begun": now()}) if entry is None else entry
         # a finished one is gone through again too: its checkpoint says whether it is of the same pictures
         how = How(resume=resume, accept_reduced=options.accept_reduced, previews=options.previews)
-        Solving(shot, entry, how, report).run()
+        try:
+            Solving(shot, entry, how, report).run()
+        except Cancelled as error:
+            hint = "Run it again with --resume to go on from here." if error.hint == GO_ON else error.hint
+            raise Cancelled(error.message, hint) from None
         return _write(shot, sink, entry, state, options, report)
 
 

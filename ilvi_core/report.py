@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
+GO_ON = "Run it again to go on from here."
+
 
 class Report:
     """Hears nothing and never stops; front ends override what they show. Calls come from the solving thread."""

@@ -60,6 +60,9 @@ LONGEST_ID = 200  # characters
 LONGEST_TEXT = 4000  # characters of an error's sentence; it may quote what the host sent
 
 
+MOST_LISTED = 2000  # frames that an answer to a lookup names; a message has a limit, and `start` announces them too
+
+
 class Request(Report):
     """One request with its id: what the pipeline reports of it becomes messages; `stop` is whether it was cancelled."""
 
@@ -184,7 +187,9 @@ class Session:
         if self._over:
             return False
         if len(message.id) > LONGEST_ID:
-            raise ProtocolError(f"An id has {len(message.id)} characters, at most {LONGEST_ID} are taken.", "Shorten it.")
+            raise ProtocolError(
+                f"An id has {len(message.id)} characters, at most {LONGEST_ID} are taken.", "Shorten it."
+            )
         if isinstance(message, Cancel):
             self._cancel(message.id)
         elif isinstance(message, Ping):
@@ -280,7 +285,8 @@ class Session:
             return Found(request.id, found.state)
         if found.frames:
             self._keep(found.entry)
-        frames = {str(frame): str(path) for frame, path in found.frames.items()}
+        listed = found.frames if len(found.frames) <= MOST_LISTED else {}
+        frames = {str(frame): str(path) for frame, path in listed.items()}
         entry = found.entry
         return Found(request.id, found.state, entry.name, frames, entry.reduced, entry.seconds)
 

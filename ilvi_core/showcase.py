@@ -50,7 +50,7 @@ def run_demo(folder: str, report: Report, method: str | None, seed: int, updates
     try:
         result = render(job, report)
     except Cancelled:
-        raise Cancelled("Stopped.", f"Go on with: ilvi render {place / 'job.json'} --resume") from None
+        raise Cancelled("Stopped.", f"Go on with: ilvi render {place / 'job.json'} --no-cache --resume") from None
     written = open_source(job.output)
     frames = [written.read(number).rgb() for number in result.frames]
     _movie(place, frames)

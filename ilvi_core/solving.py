@@ -18,7 +18,7 @@ import numpy as np
 import ilvi_core
 from ilvi_core.asked import Asked
 from ilvi_core.clip import Clip, Loader, windows
-from ilvi_core.entry import PREVIEWS, SOLVED, Entry, owner, sweep_partials
+from ilvi_core.entry import PREVIEWS, SOLVED, Entry, clear, owner, sweep_partials
 from ilvi_core.files import free_bytes, publish
 from ilvi_core.host.errors import Cancelled, InputError, OutOfMemory
 from ilvi_core.host.job import SolveSettings
@@ -62,6 +62,7 @@ class Solving:
     def __init__(self, shot: Shot, entry: Entry, how: How, report: Report) -> None:
         self.shot, self.entry, self.how, self.report = shot, entry, how, report
         self.notes: list[tuple[str, str]] = []
+        self._resume = how.resume
 
     def run(self) -> None:
         """Solve it, smaller when that is accepted and needed; afterwards the manifest says that it is solved."""
@@ -81,13 +82,24 @@ class Solving:
             # here the exception is gone, and with it the frames that held what filled the memory
             _free_memory()
             self._note("reduced", sentence)
-            self.entry.manifest.pop("view", None)
+            self._forget_work()
             size = smaller
         self._done(time.monotonic() - began)
 
+    def _forget_work(self) -> None:
+        """What was begun at another size is of no use."""
+        self.how.guard()
+        kept = {
+            k: v for k, v in self.entry.manifest.items() if k not in ("view", "files", "windows", "updates", "warm")
+        }
+        self.entry.manifest = kept
+        clear(self.entry.folder)
+        self.entry.write()
+        self._resume = False
+
     def _size_begun(self) -> tuple[int, int]:
         """The working size: as asked, or as an interrupted solve had to reduce it."""
-        reduced = self.entry.manifest.get("reduced") if self.how.resume else None
+        reduced = self.entry.manifest.get("reduced") if self._resume else None
         return (int(reduced["used"][0]), int(reduced["used"][1])) if reduced else self.shot.settings.size
 
     def _solve(self, size: tuple[int, int]) -> None:
@@ -101,6 +113,7 @@ class Solving:
             self._note(code, text, news=code == "enlarged")
         manifest["view"] = {**clip.view.as_record(), "matte_channel": clip.matte_channel}
         manifest["empty"] = clip.empty
+        self.how.guard()
         self.entry.write()
         if clip.empty:
             self.report.started("none", self.entry.name, "")
@@ -125,7 +138,7 @@ class Solving:
         # in a cache the key says what a checkpoint belongs to, wherever it goes on; beside an output it must be told
         made_of = {} if self.how.asked else ingredients(settings, chosen)
         mark = fingerprint(clip, settings, self.shot.written if not self.how.asked else clip.frames, made_of)
-        work = FolderWork(self.entry, mark, self.how.resume, self.how.guard)
+        work = FolderWork(self.entry, mark, self._resume, self.how.guard)
         self.report.started("partial" if work.begun() else "none", self.entry.name, device.describe(chosen))
         publish(self.entry.folder / SETTINGS, as_yaml(settings, self.shot.comp).encode())
         if self.shot.job.run.resume and self.how.asked is None and not work.begun():
@@ -149,7 +162,7 @@ class Solving:
 
     def _prefer(self, near: Entry | None) -> View | None:
         """The view that an interrupted solve had, so that it can go on; else that of the entry that it starts from."""
-        begun = self.entry.manifest.get("view") if self.how.resume else None
+        begun = self.entry.manifest.get("view") if self._resume else None
         return self.entry.view if begun else near.view if near is not None else None
 
     def _done(self, seconds: float) -> None:

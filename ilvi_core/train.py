@@ -18,6 +18,7 @@ from ilvi_core.losses import weighted_sum
 from ilvi_core.methods import Method
 from ilvi_core.network import EncoderDecoder, generate
 from ilvi_core.objective import Objective
+from ilvi_core.report import GO_ON
 from ilvi_core.schedule import Schedule
 from ilvi_core.window import Window
 
@@ -27,8 +28,6 @@ TIMED = 5  # updates before anything is said of the time left: the first ones ar
 MOST_RECOVERIES = 8
 DIVERGED = 10.0  # times the best L_r so far, and above DIVERGED_FLOOR
 DIVERGED_FLOOR = 0.1  # grey noise against a picture has an L_r of about this
-
-GO_ON = "Run it again to go on from here (with --no-cache, add --resume)."
 
 Snapshot = dict[str, Tensor]
 

@@ -183,6 +183,25 @@ def test_out_of_memory_is_solved_smaller_when_that_is_accepted(shot, cache, litt
         run(cache, job)
 
 
+def test_memory_that_gets_short_in_the_middle(shot, cache, monkeypatch):
+    """A checkpoint of the full size is there; on the machine that goes on with it there is less memory."""
+    job = job_for(shot, solve={**QUICK, "size": "90x70", "max_updates": 12})
+    with pytest.raises(Cancelled):
+        run(cache, job, stop_after=4)
+    real = train.Trainer._update
+
+    def update(self):
+        if self.window.size[1] > 70:
+            raise RuntimeError("[enforce fail at alloc_cpu.cpp] DefaultCPUAllocator: can't allocate memory")
+        real(self)
+
+    monkeypatch.setattr(train.Trainer, "_update", update)
+    result, said = run(cache, job, accept_reduced=True)
+    assert said.updates() == 12
+    assert Entry.open(result.folder).size == (63, 49)
+    assert Entry.open(result.folder).damage() == []
+
+
 # -- disks -------------------------------------------------------------------------------------------------------------
 
 

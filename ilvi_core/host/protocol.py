@@ -124,7 +124,7 @@ class Found:
     id: str
     state: str
     entry: str = ""
-    frames: dict[str, str] = field(default_factory=dict)  # frame number -> file
+    frames: dict[str, str] = field(default_factory=dict)  # number -> file; none where they are very many: see `start`
     reduced: bool = False
     seconds: float = 0.0  # that solving it took
 
