@@ -150,6 +150,7 @@ def _solve_into(
             return _solve_into(cache, asked, shot, options, refresh, report)
         taken = entry is not None and (options.accept_reduced or not entry.reduced)
         if entry is not None and taken and entry.solved and entry.can_fill(shot.written) and not refresh:
+            report.started("fills", entry.name, "")
             return entry, held, "fills"  # another process solved it while this one waited
         resume = entry is not None and taken and not entry.solved and not refresh
         near = None if refresh else cache.nearest(asked)

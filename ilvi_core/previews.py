@@ -88,9 +88,10 @@ class Previews:
             path = self._sink.write(frame, done)
         except Exception as error:  # whatever it is, the solve goes on
             self._failed = True
+            why = error.message if isinstance(error, IlviError) else f"{type(error).__name__}: {error}"
             if not isinstance(error, IlviError):
                 traceback.print_exc()
-            self._report.warning("preview", f"There are no more previews: {str(error) or type(error).__name__}")
+            self._report.warning("preview", f"There are no more previews: {why}")
             return
         self._report.frame(frame, path, final=False)
 

@@ -148,7 +148,14 @@ def assert_host_or_standard(target: str, path: Path, extra: tuple[str, ...]) -> 
 
 
 @pytest.mark.parametrize(
-    "statement", ["import ilvi_core", "import ilvi_core.host.job", "import ilvi_core.cli", "from ilvi_core import cli"]
+    "statement",
+    [
+        "import ilvi_core",
+        "import ilvi_core.host.job",
+        "from ilvi_core.host import WorkerClient, Job, find_worker",
+        "import ilvi_core.cli",
+        "from ilvi_core import cli",
+    ],
 )
 def test_cheap_imports(statement: str) -> None:
     """Neither torch nor numpy, nor what would load them, is there after it."""
@@ -156,6 +163,18 @@ def test_cheap_imports(statement: str) -> None:
     code = f"import sys; {statement}; print([name for name in {heavy} if name in sys.modules])"
     done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "[]"
+
+
+def test_the_hosts_part_is_quick_to_import() -> None:
+    """Under 50 ms, by the best of a few: a host imports it while the artist waits for the menu."""
+    command = [sys.executable, "-X", "importtime", "-c", "import ilvi_core.host"]
+    took = []
+    for _ in range(5):
+        done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True)
+        took.append(int(done.stderr.splitlines()[-1].split("|")[1]) / 1000)
+        assert "numpy" not in done.stderr
+        assert "torch" not in done.stderr
+    assert min(took) < 50
 
 
 def test_the_checker_sees_imports_inside_functions(tmp_path: Path) -> None:

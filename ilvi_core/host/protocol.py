@@ -9,13 +9,13 @@ from __future__ import annotations
 
 import dataclasses
 import json
-import math
 from dataclasses import dataclass, field
 from typing import Any, ClassVar
 
 from ilvi_core.host.errors import Cancelled, DeviceError, IlviError, InputError
 
 PROTOCOL = 1
+LARGEST = 1e300
 MAX_LINE = 1 << 20  # bytes of one message, its newline included
 _HINT = "Stop and start the worker; if it happens again, send its log with 'ilvi doctor'."
 
@@ -302,7 +302,7 @@ def read(line: bytes, known: dict[str, Any]) -> Any:
         raise ProtocolError(f"A line is no message: {_shown(line)}.", _HINT)
     kind = known.get(record["type"])
     if kind is None:
-        raise ProtocolError(f"There is no message '{record['type'][:40]}' (protocol {PROTOCOL}).", _HINT)
+        raise ProtocolError(f"There is no message {ascii(record['type'][:40])} (protocol {PROTOCOL}).", _HINT)
     values = {}
     for item in dataclasses.fields(kind):
         if item.name in record:
@@ -316,8 +316,8 @@ def _checked(message: str, name: str, kind: str, value: Any) -> Any:
     right = isinstance(value, _KINDS[kind]) and (kind == "bool" or not isinstance(value, bool))
     if right and kind == "dict[str, str]":
         right = all(isinstance(part, str) for part in value.values())
-    if right and isinstance(value, float):
-        right = math.isfinite(value)  # 1e999 is JSON
+    if right and kind.startswith("float") and value is not None:
+        right = -LARGEST <= value <= LARGEST  # 1e999 is JSON, and so are 400 digits
     if not right:
         shown = repr(value)
         raise ProtocolError(f"A message '{message}' has {shown[:60]} as its {name}, expected {kind}.", _HINT)
