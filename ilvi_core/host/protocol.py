@@ -302,7 +302,7 @@ def read(line: bytes, known: dict[str, Any]) -> Any:
         raise ProtocolError(f"A line is no message: {_shown(line)}.", _HINT)
     kind = known.get(record["type"])
     if kind is None:
-        raise ProtocolError(f"There is no message {ascii(record['type'][:40])} (protocol {PROTOCOL}).", _HINT)
+        raise ProtocolError(f"There is no message {record['type'][:40]!a} (protocol {PROTOCOL}).", _HINT)
     values = {}
     for item in dataclasses.fields(kind):
         if item.name in record:
