@@ -49,7 +49,7 @@ class Outbox:
             try:
                 self._take(message)
                 self._flush_progress()
-            except OSError:
+            except (OSError, ValueError):  # ValueError: closed on our side
                 self._gone()
                 return
 

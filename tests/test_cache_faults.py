@@ -257,6 +257,13 @@ def test_a_read_only_cache_gives_what_it_has_and_the_rest_is_kept_beside_the_out
             run(cache, job_for(shot, solve={**QUICK, "seed": 4}, output=""))
 
 
+def test_a_file_where_the_cache_should_be_does_not_stop_a_job(shot, tmp_path):
+    (tmp_path / "file").write_text("x")
+    result, said = run(Cache(tmp_path / "file" / "cache"), job_for(shot))
+    assert [code for code, _ in said.warnings] == ["cache-read-only"]
+    assert result.folder.parent == shot / "out"
+
+
 def test_a_cache_removed_during_a_job_is_said_in_words(shot, cache):
     class Remover(Listener):
         def progress(self, phase, done, total, loss=None, left=None):

@@ -8,6 +8,7 @@ import torch
 
 from ilvi_core import methods, train, window
 from ilvi_core.flow import dis_flow
+from ilvi_core.entry import Entry, begin
 from ilvi_core.host.errors import Cancelled, IlviError
 from ilvi_core.host.job import SolveSettings
 from ilvi_core.network import generate
@@ -73,7 +74,7 @@ def test_resume_gives_bit_for_bit_what_an_uninterrupted_run_gives(tmp_path, meth
     whole.run(Hooks(log=logged.append))
 
     half = trainer_for(method, **changes)
-    work = FolderWork(tmp_path / "work", "print", resume=False)
+    work = FolderWork(begin(tmp_path / "work", {}), "print", resume=False)
     again = []
     hooks = dataclasses.replace(
         stopping_after(stop_at),
@@ -85,7 +86,7 @@ def test_resume_gives_bit_for_bit_what_an_uninterrupted_run_gives(tmp_path, meth
     assert half.state.update == stop_at
 
     rest = trainer_for(method, **changes)
-    resumed = FolderWork(tmp_path / "work", "print", resume=True)
+    resumed = FolderWork(Entry.open(tmp_path / "work"), "print", resume=True)
     assert resumed.restore(0, rest)
     assert rest.state.update == stop_at
     rest.run(Hooks(log=again.append))
@@ -233,12 +234,12 @@ def test_divergence_after_a_resume_recovers_as_without_one(tmp_path):
     whole = trainer_for("dip-vid", max_updates=40)
     whole.run(Hooks(progress=break_at(whole, 22)))
     half = trainer_for("dip-vid", max_updates=40)
-    work = FolderWork(tmp_path / "work", "print", resume=False)
+    work = FolderWork(begin(tmp_path / "work", {}), "print", resume=False)
     hooks = dataclasses.replace(stopping_after(24), save=lambda t: work.save(0, t), progress=break_at(half, 22))
     with pytest.raises(Cancelled):
         half.run(hooks)
     rest = trainer_for("dip-vid", max_updates=40)
-    assert FolderWork(tmp_path / "work", "print", resume=True).restore(0, rest)
+    assert FolderWork(Entry.open(tmp_path / "work"), "print", resume=True).restore(0, rest)
     rest.run(Hooks())
     assert rest.state.recoveries == whole.state.recoveries == 1
     for name, value in whole.network.state_dict().items():

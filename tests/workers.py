@@ -41,9 +41,15 @@ class Heard:
     def kind(self, *kinds, seconds=LIMIT):
         return self.until(lambda message: isinstance(message, kinds), seconds)
 
-    def trained(self, updates=1):
-        """Wait until so many updates were reported."""
-        return self.until(lambda m: isinstance(m, Progress) and m.phase == "train" and m.done >= updates)
+    def trained(self, updates=1, id=""):
+        """Wait until so many updates were reported, of that job or any."""
+        return self.until(
+            lambda m: isinstance(m, Progress) and m.phase == "train" and m.done >= updates and m.id in (id or m.id)
+        )
+
+    def updates(self):
+        """The numbers of the updates that were reported."""
+        return [m.done for m in self.of(Progress) if m.phase == "train"]
 
     def of(self, *kinds):
         return [message for _, message in self.said if isinstance(message, kinds)]

@@ -77,6 +77,16 @@ def video_ssim(frames_a: Frames, frames_b: Frames, mattes: Frames | None = None)
     return _video_mean(ssim, frames_a, frames_b, mattes)
 
 
+def check_video(frames: np.ndarray, holes: np.ndarray | None = None, least: int = 1) -> None:
+    """Raises ValueError unless frames are (T, H, W, 3) float, T >= `least`, and holes, where given, (T, H, W) bool."""
+    if frames.ndim != 4 or frames.shape[3] != 3 or not np.issubdtype(frames.dtype, np.floating):
+        raise ValueError(f"expected float frames of (T, H, W, 3), not {frames.dtype} of {frames.shape}")
+    if holes is not None and (holes.dtype != bool or holes.shape != frames.shape[:3]):
+        raise ValueError(f"expected bool holes of {frames.shape[:3]}, not {holes.dtype} of {holes.shape}")
+    if len(frames) < least:
+        raise ValueError(f"expected at least {least} frames, not {len(frames)}")
+
+
 def _video_mean(metric: Metric, frames_a: Frames, frames_b: Frames, mattes: Frames | None) -> float:
     lengths = [len(frames_a), len(frames_b)] + ([] if mattes is None else [len(mattes)])
     if len(set(lengths)) > 1:
