@@ -10,9 +10,14 @@ from dataclasses import asdict, dataclass
 from ilvi_core import weights
 from ilvi_core.clip import check_frames
 from ilvi_core.digests import Digests, FrameDigest
+from ilvi_core.entry import VERSION
 from ilvi_core.host.job import SolveSettings
 from ilvi_core.images import Source as PictureSource
 from ilvi_core.methods import METHODS, PERCEPTUAL
+
+# settings that only a method with flow looks at
+_OF_FLOW = {"flow_weight", "flow_input", "flow_margin", "consistency_weight", "consistency_gradient", "intervals"}
+_OF_FLOW |= {"perceptual_weight", "perceptual_layers"}
 
 
 @dataclass(frozen=True)
@@ -60,7 +65,10 @@ def ask(
 def family_of(settings: SolveSettings) -> str:
     """Everything that decides what is learned but the clip."""
     method = METHODS[settings.method]
-    return _hash([asdict(settings), method.version, weight_hashes(settings)])
+    # the matte's channel is in its pixels' hash, as it was found; the estimator of flow is among the weights
+    unused = {"matte_channel", "flow"} | (set() if method.flow else _OF_FLOW)
+    values = {name: value for name, value in asdict(settings).items() if name not in unused}
+    return _hash([VERSION, values, method.version, weight_hashes(settings)])
 
 
 def weight_hashes(settings: SolveSettings) -> dict[str, str]:

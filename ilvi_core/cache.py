@@ -10,8 +10,9 @@ import contextlib
 import os
 import re
 import shutil
-from collections.abc import Callable, Iterable, Iterator
-from contextlib import contextmanager
+import uuid
+from collections.abc import Callable, Container, Iterable, Iterator
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -22,9 +23,10 @@ from ilvi_core.asked import Asked
 from ilvi_core.digests import Digests
 from ilvi_core.entry import SOLVED, Damaged, Entry, folder_bytes
 from ilvi_core.files import make_folders, share
-from ilvi_core.host.errors import InputError
+from ilvi_core.host.errors import IlviError, InputError
 
 DEFAULT_LIMIT = 50 << 30  # bytes
+TRIES = 5  # to make an entry that others clear away
 ASIDE, MEMO, TRASH = "aside", "memo", ".trash"
 USED = "used"  # its modification time is when the entry was last asked for
 _NAME = re.compile(r"[0-9a-f]{12}\.-?\d+--?\d+\.[0-9a-f]{20}")
@@ -85,12 +87,28 @@ class Cache:
         """Where the entry of exactly this lies, or would lie."""
         return self.root / f"{asked.family[:12]}.{asked.frames[0]}-{asked.frames[-1]}.{asked.key[:20]}"
 
-    def find(self, asked: Asked, written: Iterable[int], accept_reduced: bool = True) -> Entry | None:
+    def take(
+        self, asked: Asked, written: Iterable[int], accept_reduced: bool, keep: ExitStack, skip: Container[Path] = ()
+    ) -> Entry | None:
+        """As `find`, and from now until `keep` is closed the entry is not evicted. skip: folders not to look at."""
+        written = list(written)
+        while (entry := self.find(asked, written, accept_reduced, skip)) is not None:
+            with ExitStack() as using:
+                using.enter_context(self.using(entry))
+                # only what is still there once the marker is, is safe
+                if (again := self.find(asked, written, accept_reduced, skip)) and again.folder == entry.folder:
+                    keep.push(using.pop_all())
+                    return again
+        return None
+
+    def find(
+        self, asked: Asked, written: Iterable[int], accept_reduced: bool = True, skip: Container[Path] = ()
+    ) -> Entry | None:
         """A solved entry that holds all that is asked, and can give the written frames: that very one, or a longer."""
         written = list(written)
         own = self.folder_for(asked)
         for folder in (own, *(f for f in self._relatives(asked) if f != own)):
-            entry = self._solved(folder)
+            entry = None if folder in skip else self._solved(folder)
             if (
                 entry is not None
                 and (accept_reduced or not entry.reduced)
@@ -106,8 +124,9 @@ class Cache:
         A frame whose plate is the same counts, and counts again when its matte is.
         """
         wanted, best, most = asked.pixels(), None, 0
+        own = self.folder_for(asked)
         for folder in self._relatives(asked):
-            entry = self._solved(folder)
+            entry = self._solved(folder) if folder != own else None
             if entry is None or entry.empty or entry.reduced:
                 continue
             common = [(wanted[f], pair) for f, pair in entry.pixels.items() if f in wanted]
@@ -125,20 +144,25 @@ class Cache:
     def _solved(self, folder: Path) -> Entry | None:
         try:
             entry = Entry.open(folder)
-        except Damaged:
-            return None  # whoever has its lease sets it aside
+        except IlviError:
+            return None  # whoever has its lease sets it aside; a file server that is away has nothing for us
         return entry if entry and entry.solved else None
 
     def entry(self, name: str) -> Entry:
-        """The entry of that name, or of the only name that begins so. InputError where there is none."""
+        """The entry of that name, see `folder`. InputError where nothing is in it yet."""
+        folder = self.folder(name)
+        entry = Entry.open(folder)
+        if entry is None:
+            raise InputError(f"The entry {folder.name} holds nothing yet.", "Wait for its solve to begin.")
+        return entry
+
+    def folder(self, name: str) -> Path:
+        """The folder of the entry of that name, or of the only one that begins so. InputError where there is none."""
         found = [f for f in self.folders() if f.name.startswith(name) or f.name.endswith("." + name)] if name else []
         if len(found) != 1:
             what = "no entry" if not found else f"{len(found)} entries"
             raise InputError(f"The cache {self.root} has {what} '{name}'.", "See 'ilvi cache list' for their names.")
-        entry = Entry.open(found[0])
-        if entry is None:
-            raise InputError(f"The entry {found[0].name} holds nothing yet.", "Wait for its solve to begin.")
-        return entry
+        return found[0]
 
     def folders(self) -> list[Path]:
         """Every entry's folder, by name."""
@@ -173,15 +197,22 @@ class Cache:
     ) -> lease.Lease:
         """The right to work in an entry; waits while another process has it. See `lease.acquire`."""
         self._make_root()
-        try:
-            make_folders(folder)
-        except InputError as error:
-            if not os.access(self.root, os.W_OK) or _read_only(self.root):
-                raise lease.CacheReadOnly(error.message, error.hint) from None
-            raise
-        held = lease.acquire(folder, stop, on_wait)
-        lease.sweep(folder)
-        return held
+        for times in range(TRIES):
+            try:
+                make_folders(folder)
+            except InputError as error:
+                if not os.access(self.root, os.W_OK) or _read_only(self.root):
+                    raise lease.CacheReadOnly(error.message, error.hint) from None
+                raise
+            try:
+                held = lease.acquire(folder, stop, on_wait)
+            except lease.FolderGone:  # somebody cleared the cache of what was not yet in it
+                if times + 1 == TRIES:
+                    raise
+                continue
+            lease.sweep(folder)
+            return held
+        raise AssertionError("the last try returns or raises")
 
     def _make_root(self) -> None:
         if self.root.is_dir():
@@ -208,17 +239,19 @@ class Cache:
                 path.touch()
                 share(path)
 
-    def set_aside(self, folder: Path) -> Path:
-        """Move a damaged entry out of the way; nothing of it is found again."""
+    def set_aside(self, folder: Path, name: str = "") -> Path:
+        """Move a damaged entry out of the way; nothing of it is found again. name: what it goes by there."""
         make_folders(self.root / ASIDE)
         number = 1
         while True:
-            place = self.root / ASIDE / f"{folder.name}.{number}"
+            place = self.root / ASIDE / f"{name or folder.name}.{number}"
             if not place.exists():
                 break
             number += 1
         try:
             folder.rename(place)
+        except FileNotFoundError:
+            pass  # somebody else was quicker
         except OSError as error:
             raise InputError(
                 f"The damaged entry {folder} cannot be moved: {error.strerror}.", "Remove it, or mend its permissions."
@@ -236,7 +269,8 @@ class Cache:
         if limit == 0:
             return Freed()
         listed, kept = self.list(), set(keep)
-        excess = sum(item.bytes for item in listed) + folder_bytes(self.root / ASIDE) - limit
+        leftovers = folder_bytes(self.root / ASIDE) + folder_bytes(self.root / TRASH)
+        excess = sum(item.bytes for item in listed) + leftovers - limit
         entries = slimmed = freed = in_use = 0
         if excess > 0:
             freed += self.clear_aside()
@@ -266,18 +300,20 @@ class Cache:
 
     def slim(self, entry: Entry) -> int:
         """Drop what can be made again without solving. Bytes freed; 0 when somebody is at the entry."""
-        with self._alone(entry.folder) as held:
+        with self.alone(entry.folder) as held:
             return entry.slim() if held else 0
 
     def remove(self, folder: Path) -> bool:
         """Remove an entry. False when somebody is at it."""
-        with self._alone(folder) as held:
+        with self.alone(folder) as held:
             if held is None:
                 return False
-            make_folders(self.root / TRASH)
-            gone = self.root / TRASH / f"{folder.name}.{os.getpid()}"
+            gone = self.root / TRASH / f"{folder.name}.{uuid.uuid4().hex[:8]}"
             try:
+                make_folders(self.root / TRASH)
                 folder.rename(gone)  # at once: nobody meets half an entry
+            except FileNotFoundError:
+                return False  # another one is clearing up at the same time
             except OSError as error:
                 raise InputError(
                     f"The entry {folder} cannot be removed: {error.strerror}.", "Mend its permissions."
@@ -293,15 +329,18 @@ class Cache:
     def clear_aside(self) -> int:
         """Remove what was set aside as damaged, and the rests of interrupted removals. Bytes freed."""
         freed = 0
-        for part in (ASIDE, TRASH):
-            freed += folder_bytes(self.root / part)
-            shutil.rmtree(self.root / part, ignore_errors=True)
+        for part in (self.root / ASIDE, self.root / TRASH):
+            freed += folder_bytes(part)
+            shutil.rmtree(part, ignore_errors=True)
+            freed -= folder_bytes(part)
         return freed
 
     @contextmanager
-    def _alone(self, folder: Path) -> Iterator[lease.Lease | None]:
-        """The lease of an entry that nobody solves in nor reads from, else None."""
-        held = None if lease.in_use(folder) else lease.try_acquire(folder)
+    def alone(self, folder: Path) -> Iterator[lease.Lease | None]:
+        """The lease of an entry that nobody solves in nor reads from; None where there is none to be had."""
+        held: lease.Lease | object | None = None
+        with contextlib.suppress(IlviError):  # gone meanwhile, or another user's
+            held = None if lease.in_use(folder) else lease.try_acquire(folder)
         if not isinstance(held, lease.Lease):
             yield None
             return

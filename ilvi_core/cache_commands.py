@@ -6,13 +6,14 @@ import argparse
 import json
 import time
 from datetime import datetime
+from pathlib import Path
 from typing import Any
 
 from ilvi_core import lease
 from ilvi_core.cache import Cache, Listed, cache_folder, size_limit
-from ilvi_core.entry import Entry
+from ilvi_core.entry import Damaged, Entry
 from ilvi_core.host.errors import InputError
-from ilvi_core.kept import damaged_frames
+from ilvi_core.kept import drop_damaged
 
 DAY = 86400.0
 
@@ -82,25 +83,36 @@ def show(options: argparse.Namespace) -> int:
 def verify(options: argparse.Namespace) -> int:
     """`ilvi cache verify [NAME]`: read every byte; what is damaged is set aside. 1 when anything was."""
     cache = the_cache(options)
-    folders = [cache.entry(options.name).folder] if options.name else cache.folders()
+    folders = [cache.folder(options.name)] if options.name else cache.folders()
     wrong = checked = 0
-    for item in (item for item in cache.list() if item.folder in folders):
-        if item.state == "solving":
-            print(f"{item.folder.name}  is being solved; left alone")
-            continue
-        checked += 1
-        bad = ["manifest.json"] if item.state == "damaged" else _damage(item.entry)
-        if not bad:
-            continue
-        wrong += 1
-        print(f"{item.folder.name}  damaged: {', '.join(bad[:5])}{' ...' if len(bad) > 5 else ''}")
-        print(f"  set aside in {cache.set_aside(item.folder)}; it is solved again when it is asked for")
+    for folder in folders:
+        with cache.alone(folder) as held:
+            if held is None:
+                print(f"{folder.name}  is in use; left alone")
+                continue
+            checked += 1
+            wrong += _verify(cache, folder)
     print(f"{checked} entries checked, {wrong} damaged.")
     return 1 if wrong else 0
 
 
-def _damage(entry: Entry | None) -> list[str]:
-    return [] if entry is None else [*entry.damage(), *damaged_frames(entry)]
+def _verify(cache: Cache, folder: Path) -> bool:
+    """Whether anything in an entry was damaged; its lease is held."""
+    try:
+        entry = Entry.open(folder)
+        bad, frames = ([], []) if entry is None else (entry.damage(), drop_damaged(entry))
+    except Damaged:
+        bad, frames = ["manifest.json"], []
+    if frames:
+        print(f"{folder.name}  damaged: {_few(frames)}\n  removed; rendered again when they are asked for")
+    if bad:
+        print(f"{folder.name}  damaged: {_few(bad)}")
+        print(f"  set aside in {cache.set_aside(folder)}; it is solved again when it is asked for")
+    return bool(bad or frames)
+
+
+def _few(names: list[str]) -> str:
+    return ", ".join(names[:5]) + (" ..." if len(names) > 5 else "")
 
 
 def prune(options: argparse.Namespace) -> int:
@@ -126,7 +138,7 @@ def clear(options: argparse.Namespace) -> int:
     cache = the_cache(options)
     if bool(options.names) == options.all:
         raise InputError("Nothing was named to clear.", "Name entries (see 'ilvi cache list'), or give --all.")
-    folders = cache.folders() if options.all else [cache.entry(name).folder for name in options.names]
+    folders = cache.folders() if options.all else [cache.folder(name) for name in options.names]
     freed = sum(item.bytes for item in cache.list() if item.folder in folders)
     left = [folder for folder in folders if not cache.remove(folder)]
     freed -= sum(item.bytes for item in cache.list() if item.folder in left)

@@ -13,7 +13,6 @@ import json
 import os
 import threading
 import time
-import uuid
 from collections.abc import Callable, Generator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -25,7 +24,8 @@ import numpy as np
 import OpenEXR
 import OpenImageIO as oiio
 
-from ilvi_core.host.errors import InputError
+from ilvi_core.files import make_folders, publish
+from ilvi_core.host.errors import IlviError, InputError
 from ilvi_core.matte import alpha_is_the_matte
 from ilvi_core.pictures import Picture, Source, alpha_name
 
@@ -105,8 +105,8 @@ class Digests:
             unsaved, self._unsaved = self._unsaved, {}
         if self.folder is None or not unsaved:
             return
-        with contextlib.suppress(OSError):
-            self.folder.mkdir(parents=True, exist_ok=True)
+        with contextlib.suppress(OSError, IlviError):
+            make_folders(self.folder)
             for name, entries in unsaved.items():
                 _write_memo(self.folder / name, {**_read_memo(self.folder / name), **entries})
             _prune(self.folder)
@@ -270,12 +270,7 @@ def _parsed(stamp: Any, digest: Any) -> _Entry:
 
 def _write_memo(path: Path, entries: dict[str, _Entry]) -> None:
     frames = {key: (stamp, vars(digest)) for key, (stamp, digest) in entries.items()}
-    temporary = path.with_name(f".tmp-digests-{uuid.uuid4().hex}.json")
-    try:
-        temporary.write_text(json.dumps({"version": MEMO_VERSION, "frames": frames}), "utf-8")
-        os.replace(temporary, path)
-    finally:
-        temporary.unlink(missing_ok=True)
+    publish(path, json.dumps({"version": MEMO_VERSION, "frames": frames}).encode())
 
 
 def _prune(folder: Path) -> None:

@@ -4,6 +4,7 @@ manifest.json               what was asked, what was done, and every file with i
 weights/FIRST.safetensors   each window's network       fill/FRAME.npy   (h, w, 3) float32, uncomposited
 flow/HASH.npy               estimated flow              frames/HASH/     composited frames, and frames.json
 checkpoint.json, ...        of a solve in progress      settings.yaml, training.jsonl    for people
+again/                      the same, solved once more; takes its place when it is done
 """
 
 from __future__ import annotations
@@ -23,7 +24,7 @@ import numpy as np
 
 from ilvi_core.color import Curve
 from ilvi_core.files import PARTIAL, make_folders, publish
-from ilvi_core.host.errors import IlviError
+from ilvi_core.host.errors import IlviError, InputError
 from ilvi_core.pictures import Box
 from ilvi_core.region import View
 
@@ -32,11 +33,19 @@ VERSION = 1
 _AGAIN = "Solve it again, with --refresh (beside an output: without --resume)."
 SOLVING, SOLVED = "solving", "solved"
 LEASES = ".tmp_lease_"  # half-made leases of those that wait for this entry; theirs to remove
-FILLS, WEIGHTS, FLOW, FRAMES, PREVIEWS = "fill", "weights", "flow", "frames", "previews"
+FILLS, WEIGHTS, FLOW, FRAMES, PREVIEWS, AGAIN = "fill", "weights", "flow", "frames", "previews", "again"
 
 
 class Damaged(IlviError):
-    """Something in the cache is not what was put there."""
+    """Something in the entry in `folder` is not what was put there."""
+
+    def __init__(self, message: str, hint: str, folder: Path) -> None:
+        super().__init__(message, hint)
+        self.folder = folder
+
+
+class OtherWork(InputError):
+    """A checkpoint is of another job."""
 
 
 class Entry:
@@ -58,8 +67,10 @@ class Entry:
             return entry
         except (FileNotFoundError, NotADirectoryError):
             return None
-        except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
-            raise Damaged(f"The manifest of {folder} cannot be read: {error}.", _AGAIN) from None
+        except OSError as error:
+            raise IlviError(f"The manifest of {folder} cannot be read: {error.strerror}.", "Try it again.") from None
+        except (ValueError, KeyError, TypeError, AttributeError) as error:
+            raise Damaged(f"The manifest of {folder} cannot be read: {error}.", _AGAIN, folder) from None
 
     # -- what the manifest says --------------------------------------------------------------------------------
 
@@ -140,10 +151,12 @@ class Entry:
         size, sum_ = self.files[name]
         try:
             data = (self.folder / name).read_bytes()
-        except OSError as error:
-            raise Damaged(f"{self.folder / name} cannot be read: {error.strerror}.", _AGAIN) from None
+        except (FileNotFoundError, NotADirectoryError):
+            raise Damaged(f"{self.folder / name} is not there.", _AGAIN, self.folder) from None
+        except OSError as error:  # a file server that is away says nothing about what is on it
+            raise IlviError(f"{self.folder / name} cannot be read: {error.strerror}.", "Try it again.") from None
         if len(data) != size or checksum(data) != sum_:
-            raise Damaged(f"{self.folder / name} is not what was put there.", _AGAIN)
+            raise Damaged(f"{self.folder / name} is not what was put there.", _AGAIN, self.folder)
         return data
 
     def has_fill(self, frame: int) -> bool:
@@ -155,7 +168,7 @@ class Entry:
         try:
             return np.load(io.BytesIO(self.read(fill_name(frame))))
         except ValueError as error:
-            raise Damaged(f"The fill of frame {frame} cannot be read: {error}.", _AGAIN) from None
+            raise Damaged(f"The fill of frame {frame} cannot be read: {error}.", _AGAIN, self.folder) from None
 
     def window_of(self, frame: int) -> int | None:
         """The number of the window whose network fills a frame, where its weights are kept."""
@@ -218,6 +231,14 @@ def begin(folder: Path, manifest: dict[str, Any]) -> Entry:
     return entry
 
 
+def try_open(folder: Path) -> Entry | None:
+    """The entry in a folder; None also where it is damaged."""
+    try:
+        return Entry.open(folder)
+    except Damaged:
+        return None
+
+
 def clear(folder: Path) -> None:
     """Remove an entry's content, so that it can be solved again; leases and use markers stay."""
     (folder / MANIFEST).unlink(missing_ok=True)
@@ -226,6 +247,25 @@ def clear(folder: Path) -> None:
     for pattern in ("checkpoint*", "training.jsonl", "settings.yaml"):
         for path in folder.glob(pattern):
             path.unlink(missing_ok=True)
+
+
+def replace(folder: Path, by: Path) -> None:
+    """Let the solved entry in `by`, a folder inside `folder`, take its place; interrupted, it can be done again.
+
+    The frames that a host may be showing stay, but are listed no more.
+    """
+    (folder / MANIFEST).unlink(missing_ok=True)
+    for index in (folder / FRAMES).glob("*/*.json"):
+        index.unlink(missing_ok=True)
+    for part in (FILLS, WEIGHTS, FLOW):
+        if (by / part).is_dir():
+            shutil.rmtree(folder / part, ignore_errors=True)
+            os.replace(by / part, folder / part)
+    for path in by.iterdir():
+        if path.is_file() and path.name != MANIFEST:
+            os.replace(path, folder / path.name)
+    os.replace(by / MANIFEST, folder / MANIFEST)  # last: only now it is an entry again
+    shutil.rmtree(by, ignore_errors=True)
 
 
 def owner() -> dict[str, Any]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import errno
 import os
+import uuid
 from collections.abc import Sequence
 from fractions import Fraction
 from pathlib import Path
@@ -65,7 +66,7 @@ class SequenceSink(Sink):
         """
         final = self.path(frame)
         # OpenImageIO tells the format by the extension, so that must come last.
-        temporary = final.with_name(f"{PARTIAL}{os.getpid()}_{final.name}")
+        temporary = final.with_name(f"{PARTIAL}{os.getpid()}_{uuid.uuid4().hex[:8]}_{final.name}")
         try:
             write_still(temporary, picture)
             share(temporary)

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import io
-from collections.abc import Sequence
-from contextlib import suppress
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager, suppress
 
 import numpy as np
 import torch
@@ -13,42 +13,63 @@ from ilvi_core import device as devices
 from ilvi_core import lease, methods
 from ilvi_core.entry import Entry, fill_name, weights_name
 from ilvi_core.host.checks import make
-from ilvi_core.host.errors import Cancelled, IlviError
+from ilvi_core.host.errors import Cancelled, IlviError, OutOfMemory
 from ilvi_core.host.job import SolveSettings
 from ilvi_core.network import EncoderDecoder, padded_size
 from ilvi_core.report import Report
 from ilvi_core.schedule import Schedule
+from ilvi_core.solve import is_out_of_memory
 from ilvi_core.train import fills
 from ilvi_core.window import Window, noise_map
 from ilvi_core.work import read_tensors
 
 
 def infer(entry: Entry, frames: Sequence[int], device: str, report: Report) -> dict[int, np.ndarray]:
-    """frame -> (h, w, 3) float32 in 0..1, kept in the entry too where it can be written to. Damaged by broken weights.
+    """Put the fills of the frames into the entry, as they were when it was solved: to the bit on the same device.
 
-    As when it was solved, to the bit on the same kind of device.
+    What could not be put there (a cache that cannot be written, somebody else at the entry) is returned: frame ->
+    (h, w, 3) float32 in 0..1. Damaged by broken weights; OutOfMemory.
     """
     chosen = devices.choose(device)
     devices.set_exact(torch.float32)
     settings = make(SolveSettings, entry.record["solve"])
-    made: dict[int, np.ndarray] = {}
     by_window: dict[int, list[int]] = {}
     for frame in frames:
         number = entry.window_of(frame)
         assert number is not None  # the caller has asked `can_fill`
         by_window.setdefault(number, []).append(frame)
-    for number, wanted in sorted(by_window.items()):
-        first, last = entry.windows()[number]
-        network = _network(entry, first, settings, chosen)
-        window = _blank_window(entry, range(first, last + 1), settings, chosen)
-        size = Schedule(methods.METHODS[settings.method], settings, last - first + 1).size
-        for index, fill in fills(network, window, size, {frame - first for frame in wanted}):
-            if report.stop():
-                raise Cancelled("Stopped.", "Run it again to make the rest.")
-            made[first + index] = fill.permute(1, 2, 0).cpu().numpy()
-            report.progress("fill", len(made), len(frames))
-    _keep(entry, made)
+    made: dict[int, np.ndarray] = {}
+    done = 0
+    with _keeping(entry) as keep:
+        try:
+            for number, wanted in sorted(by_window.items()):
+                for frame, fill in _fills(entry, number, wanted, settings, chosen):
+                    if report.stop():
+                        raise Cancelled("Stopped.", "Run it again to make the rest.")
+                    if not keep(frame, fill):
+                        made[frame] = fill
+                    done += 1
+                    report.progress("fill", done, len(frames))
+        except (RuntimeError, MemoryError) as error:
+            if not is_out_of_memory(error):
+                raise
+            raise OutOfMemory(
+                f"The device {chosen} ran out of memory while the fills were made from the weights.",
+                "Use another device (--device cpu), or a machine with more memory.",
+            ) from error
     return made
+
+
+def _fills(
+    entry: Entry, number: int, wanted: list[int], settings: SolveSettings, device: str
+) -> Iterator[tuple[int, np.ndarray]]:
+    """(frame, fill) of the wanted frames of one window."""
+    first, last = entry.windows()[number]
+    network = _network(entry, first, settings, device)
+    window = _blank_window(entry, range(first, last + 1), settings, device)
+    size = Schedule(methods.METHODS[settings.method], settings, last - first + 1).size
+    for index, fill in fills(network, window, size, {frame - first for frame in wanted}):
+        yield first + index, fill.permute(1, 2, 0).cpu().numpy()
 
 
 def _network(entry: Entry, first: int, settings: SolveSettings, device: str) -> EncoderDecoder:
@@ -68,18 +89,35 @@ def _blank_window(entry: Entry, frames: range, settings: SolveSettings, device: 
     return Window(tuple(frames), blank, nothing, torch.from_numpy(noise).to(device), nothing)
 
 
-def _keep(entry: Entry, made: dict[int, np.ndarray]) -> None:
-    """For the next time; a cache that cannot be written, or where somebody is at the entry, goes without."""
+@contextmanager
+def _keeping(entry: Entry) -> Iterator[Callable[[int, np.ndarray], bool]]:
+    """A function that puts a fill into the entry for the next time, and says whether it could."""
+    held, now = None, None
     with suppress(IlviError, OSError):
         held = lease.try_acquire(entry.folder)
-        if not isinstance(held, lease.Lease):
-            return
-        with held:
-            current = Entry.open(entry.folder)
-            if current is None or not current.solved:
-                return
-            for frame, fill in made.items():
-                buffer = io.BytesIO()
-                np.save(buffer, fill.astype(np.float32))
-                current.add(fill_name(frame), buffer.getvalue())
-            current.write()
+        now = Entry.open(entry.folder)
+    if not isinstance(held, lease.Lease):
+        yield lambda frame, fill: False
+        return
+    if now is None or now.manifest.get("finished") != entry.manifest.get("finished"):  # it was solved anew meanwhile
+        held.release()
+        yield lambda frame, fill: False
+        return
+    entry.manifest = now.manifest
+
+    def keep(frame: int, fill: np.ndarray) -> bool:
+        buffer = io.BytesIO()
+        np.save(buffer, fill.astype(np.float32))
+        with suppress(IlviError, OSError):
+            held.check()
+            entry.add(fill_name(frame), buffer.getvalue())
+            return True
+        return False
+
+    with held:
+        try:
+            yield keep
+        finally:
+            with suppress(IlviError, OSError):
+                held.check()
+                entry.write()

@@ -17,6 +17,7 @@ from ilvi_core.host.job import CompSettings
 from ilvi_core.pictures import Source
 
 INDEX = "frames.json"
+COMPOSITE_VERSION = 1  # raised when the same fill and settings give another frame
 SAVE_EVERY = 1.0  # seconds between two writings of the index; a frame it does not list is rendered again
 
 
@@ -28,7 +29,7 @@ class KeptFrames:
     """
 
     def __init__(self, entry: Entry, comp: CompSettings, plate: Source, matte: Source, layer: str = "") -> None:
-        name = json.dumps([asdict(comp), layer, plate.suffix], sort_keys=True)
+        name = json.dumps([COMPOSITE_VERSION, asdict(comp), layer, plate.suffix], sort_keys=True)
         self.folder = entry.folder / FRAMES / hashlib.blake2b(name.encode(), digest_size=8).hexdigest()
         self._sources = plate, matte
         self._index = self._read()
@@ -39,19 +40,27 @@ class KeptFrames:
         found = {}
         for frame in frames:
             known = self._index.get(str(frame))
-            if known and known.get("from") == self._stamps(frame) and self._whole(known):
+            if known and known.get("from") == self.stamps(frame) and self._whole(known):
                 found[frame] = self.folder / known["file"]
         return found
 
-    def put(self, frame: int, path: Path) -> None:
-        """List a frame that was published in `folder`."""
+    def forget(self, frames: Iterable[int]) -> None:
+        """List these no more, before they are rendered anew under the same names."""
+        listed = [str(frame) for frame in frames if str(frame) in self._index]
+        for frame in listed:
+            del self._index[frame]
+        if listed:
+            self.save()
+
+    def put(self, frame: int, path: Path, stamps: list[Any]) -> None:
+        """List a frame that was published in `folder`.  stamps: taken before plate and matte were read."""
         stat = path.stat()
         self._index[str(frame)] = {
             "file": path.name,
             "size": stat.st_size,
             "mtime_ns": stat.st_mtime_ns,
             "sha256": checksum(path.read_bytes()),
-            "from": self._stamps(frame),
+            "from": stamps,
         }
         if time.monotonic() - self._saved > SAVE_EVERY:
             self.save()
@@ -72,13 +81,13 @@ class KeptFrames:
         except OSError:
             return False
 
-    def _stamps(self, frame: int) -> list[Any]:
+    def stamps(self, frame: int) -> list[Any]:
         """What tells whether the files behind a frame have changed."""
         stamps: list[Any] = []
         for source in self._sources:
             path = source.path(frame)
             stat = os.stat(path)
-            stamps += [str(path), stat.st_size, stat.st_mtime_ns]
+            stamps += [str(path), stat.st_size, stat.st_mtime_ns, stat.st_ctime_ns, stat.st_ino]
         return stamps
 
     def _read(self) -> dict[str, dict[str, Any]]:
@@ -89,16 +98,26 @@ class KeptFrames:
             return {}  # none yet, or damaged: they are rendered again
 
 
-def damaged_frames(entry: Entry) -> list[str]:
-    """Kept frames that are not what was put there, by name inside the entry's folder; every byte is read."""
+def drop_damaged(entry: Entry) -> list[str]:
+    """Read every byte of an entry's kept frames; those that are not what was put there are removed. Their names."""
     bad = []
     for index in sorted((entry.folder / FRAMES).glob(f"*/{INDEX}")):
         try:
-            listed = json.loads(index.read_text(encoding="utf-8"))["frames"]
-            for known in listed.values():
-                path = index.parent / str(known["file"])
-                if not path.is_file() or checksum(path.read_bytes()) != known["sha256"]:
-                    bad.append(str(path.relative_to(entry.folder)))
-        except (OSError, ValueError, KeyError, TypeError, AttributeError):
+            listed = dict(json.loads(index.read_text(encoding="utf-8"))["frames"])
+            wrong = [frame for frame, known in listed.items() if not _is(index.parent / str(known["file"]), known)]
+        except (ValueError, KeyError, TypeError, AttributeError):
             bad.append(str(index.relative_to(entry.folder)))
+            index.unlink(missing_ok=True)
+            continue
+        if wrong:
+            kept = {frame: known for frame, known in listed.items() if frame not in wrong}
+            publish(index, json.dumps({"version": 1, "frames": kept}, indent=1).encode())
+        for frame in wrong:
+            path = index.parent / str(listed[frame]["file"])
+            bad.append(str(path.relative_to(entry.folder)))
+            path.unlink(missing_ok=True)
     return bad
+
+
+def _is(path: Path, known: dict[str, Any]) -> bool:
+    return path.is_file() and checksum(path.read_bytes()) == known["sha256"]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import queue
 import sys
 import threading
@@ -9,7 +10,7 @@ import time
 from collections.abc import Callable
 from typing import Any, BinaryIO
 
-from ilvi_core.host.protocol import ENDS, Failure, Progress, ProtocolError, write
+from ilvi_core.host.protocol import ENDS, Failure, Found, Progress, ProtocolError, write
 
 PROGRESS_EVERY = 0.2  # seconds between two progress messages of a job
 _CLOSE = object()
@@ -24,13 +25,21 @@ class Outbox:
     def __init__(self, stream: BinaryIO, gone: Callable[[], None]) -> None:
         self._stream, self._gone = stream, gone
         self._queue: queue.SimpleQueue[Any] = queue.SimpleQueue()
+        self._newest: dict[str, Progress] = {}  # job -> what will be taken for its progress in the queue
+        self._lock = threading.Lock()
         self._sent: dict[str, float] = {}  # job -> when its last progress went out
         self._waiting: dict[str, Progress] = {}  # job -> the newest progress that has not
         self._thread = threading.Thread(target=self._run, name="ilvi-outbox", daemon=True)
         self._thread.start()
 
     def send(self, message: Any) -> None:
-        """Queue a message; never blocks."""
+        """Queue a message; never blocks. Of a job's progress only the newest is kept while none can be written."""
+        if isinstance(message, Progress):
+            with self._lock:
+                queued = message.id in self._newest
+                self._newest[message.id] = message
+            if queued:
+                return
         self._queue.put(message)
 
     def close(self, limit: float) -> None:
@@ -55,7 +64,8 @@ class Outbox:
 
     def _take(self, message: Any) -> None:
         if isinstance(message, Progress):
-            self._waiting[message.id] = message
+            with self._lock:
+                self._waiting[message.id] = self._newest.pop(message.id)
         elif message is not None:
             if isinstance(message, ENDS):  # what is left to say of its progress is out of date
                 self._waiting.pop(message.id, None)
@@ -81,6 +91,9 @@ class Outbox:
             # an answer that is too long (a lookup of very many frames) or no JSON must not leave a host waiting
             sys.stderr.write(f"A message '{message.TYPE}' cannot be sent: {error}\n")
             if not isinstance(message, ENDS):
+                return
+            if isinstance(message, Found) and message.frames:  # very many: `start` announces them one by one
+                self._write(dataclasses.replace(message, frames={}))
                 return
             hint = error.hint if isinstance(error, ProtocolError) else "The details are in the worker's log."
             data = write(Failure(message.id, "failed", f"The answer cannot be sent: {str(error)[:200]}", hint))

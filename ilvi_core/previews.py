@@ -6,12 +6,13 @@ import time
 import traceback
 import uuid
 from collections.abc import Callable, Sequence
+from pathlib import Path
 
 import numpy as np
 
 from ilvi_core.clip import Clip, read_matte
 from ilvi_core.composite import composite
-from ilvi_core.entry import PREVIEWS, Entry
+from ilvi_core.files import free_bytes
 from ilvi_core.host.errors import IlviError
 from ilvi_core.pictures import Sink
 from ilvi_core.report import Report
@@ -21,17 +22,19 @@ from ilvi_core.smooth import smooth_fill
 AT_ONCE = 2.0  # seconds before training in which membrane fills are shown; the rest follow while it trains
 SHARE = 0.1  # of the time of training that previews may take
 FIRST_ROUND = 0.15  # of the training, before which the membrane looks better than what is learned
+KEPT = 2  # previews of a frame: a host may still be reading the one before the newest
+LEAST_FREE = 256 << 20  # bytes of room under which there are no more: checkpoints come first
 ROUND_EVERY = 10.0  # seconds at least from one round to the next
 
 
 class Previews:
     """Composites and announces previews; a failure ends them with a warning, never the solve.
 
-    Every round goes through all frames, far apart first, each frame under a new name.
+    Every round goes through all frames, far apart first, each frame under a new name. Of each frame the last KEPT stay.
     """
 
-    def __init__(self, shot: Shot, clip: Clip, entry: Entry, report: Report) -> None:
-        self._shot, self._clip, self._entry, self._report = shot, clip, entry, report
+    def __init__(self, shot: Shot, clip: Clip, folder: Path, report: Report) -> None:
+        self._shot, self._clip, self._folder, self._report = shot, clip, folder, report
         self._index = {frame: n for n, frame in enumerate(clip.frames)}
         self._order = spread([f for f in shot.written if clip.coverage[self._index[f]] > 0])
         self._token = uuid.uuid4().hex[:8]  # a solve that goes on must not give a preview's name to another picture
@@ -39,6 +42,7 @@ class Previews:
         self._round_began = self._next = time.monotonic()
         self._sink: Sink | None = None
         self._failed = False
+        self._shown: dict[int, list[Path]] = {}  # frame -> its previews that are on disk, the newest last
 
     def begin(self) -> None:
         """As many membrane fills as AT_ONCE allows, one at least."""
@@ -81,10 +85,12 @@ class Previews:
         shot, clip = self._shot, self._clip
         try:
             if self._sink is None:
-                self._sink = shot.sink_in(self._entry.folder / PREVIEWS / f"{self._token}-{self._round:03}")
+                self._sink = shot.sink_in(self._folder / f"{self._token}-{self._round:03}")
             picture = shot.plate.read(frame)
             values = read_matte(shot.matte, frame, picture, clip.matte_channel, shot.settings.matte_invert)
             done, _ = composite(picture, values, fill(frame), clip.region, clip.curve, shot.settings, shot.comp)
+            if free_bytes(self._folder) < LEAST_FREE:
+                raise IlviError(f"There is less than {LEAST_FREE >> 20} MiB of room left.")
             path = self._sink.write(frame, done)
         except Exception as error:  # whatever it is, the solve goes on
             self._failed = True
@@ -94,6 +100,10 @@ class Previews:
             self._report.warning("preview", f"There are no more previews: {why}")
             return
         self._report.frame(frame, path, final=False)
+        shown = self._shown.setdefault(frame, [])
+        shown.append(path)
+        while len(shown) > KEPT:
+            shown.pop(0).unlink(missing_ok=True)
 
 
 def spread(frames: Sequence[int]) -> list[int]:

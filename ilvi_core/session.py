@@ -60,7 +60,7 @@ LONGEST_ID = 200  # characters
 LONGEST_TEXT = 4000  # characters of an error's sentence; it may quote what the host sent
 
 
-MOST_LISTED = 2000  # frames that an answer to a lookup names; a message has a limit, and `start` announces them too
+MOST_KEPT = 16  # entries that one host keeps from being evicted: a script has so many shots open, not more
 
 
 class Request(Report):
@@ -186,9 +186,9 @@ class Session:
             self.end(asked=True)
         if self._over:
             return False
-        if len(message.id) > LONGEST_ID:
+        if not 0 < len(message.id) <= LONGEST_ID:  # an error with an empty id would be the session's
             raise ProtocolError(
-                f"An id has {len(message.id)} characters, at most {LONGEST_ID} are taken.", "Shorten it."
+                f"An id has {len(message.id)} characters, expected 1 to {LONGEST_ID}.", "Give the request another id."
             )
         if isinstance(message, Cancel):
             self._cancel(message.id)
@@ -285,8 +285,7 @@ class Session:
             return Found(request.id, found.state)
         if found.frames:
             self._keep(found.entry)
-        listed = found.frames if len(found.frames) <= MOST_LISTED else {}
-        frames = {str(frame): str(path) for frame, path in listed.items()}
+        frames = {str(frame): str(path) for frame, path in found.frames.items()}
         entry = found.entry
         return Found(request.id, found.state, entry.name, frames, entry.reduced, entry.seconds)
 
@@ -309,7 +308,7 @@ class Session:
 
     def _clear(self, request: Request) -> Cleared:
         name = request.message.entry
-        folders = [self.cache.entry(name).folder] if name else self.cache.folders()
+        folders = [self.cache.folder(name)] if name else self.cache.folders()
         entries = size = in_use = 0
         for listed in self.cache.list():
             if listed.folder not in folders:
@@ -324,12 +323,16 @@ class Session:
         return Cleared(request.id, entries, size, in_use)
 
     def _keep(self, entry: Entry) -> None:
-        """The host shows files of this entry: it is not evicted while the session lasts."""
+        """The host shows files of this entry: it is not evicted while it is among the last MOST_KEPT."""
         with self._lock:
-            if entry.name not in self._used:
+            stack = self._used.pop(entry.name, None)
+            if stack is None:
                 stack = ExitStack()
                 stack.enter_context(self.cache.using(entry))
-                self._used[entry.name] = stack
+            self._used[entry.name] = stack  # the newest last
+            oldest = next(iter(self._used))
+        if len(self._used) > MOST_KEPT:
+            self._let_go(oldest)
 
     def _let_go(self, name: str) -> bool:
         """The host shows nothing of this entry any more; whether it did."""

@@ -194,7 +194,7 @@ class Solver:
             self.solved.updates.append(0)
             return
         data = self.prepare(run)
-        settings, start = self._warmed(frames)
+        settings, start = self._warmed(number, frames)
         trainer = Trainer(self.method, settings, data, self.precision, self._vgg)
         if self.work.restore(number, trainer):
             self.report.info(f"Going on from update {trainer.state.update} of {trainer.schedule.total}.")
@@ -223,15 +223,15 @@ class Solver:
         if isinstance(self._estimate, StoredFlow):
             self.solved.flow_pairs = {"estimated": self._estimate.estimated, "reused": self._estimate.reused}
 
-    def _warmed(self, frames: tuple[int, ...]) -> tuple[SolveSettings, str]:
+    def _warmed(self, number: int, frames: tuple[int, ...]) -> tuple[SolveSettings, str]:
         """The window's settings, with the fewer updates that a warm start needs, and the weights it starts from."""
         start = self._warm.weights_for(frames) if self._warm is not None else ""
-        updates = self.work.updates(frames[0])
+        updates = self.work.planned(number, frames[0])
         if updates is None:
             updates = Schedule(self.method, self.settings, len(frames)).total
             if start and self._warm is not None:
                 updates = max(round(updates * self._warm.share(frames)), 1)
-            self.work.plan_updates(frames[0], updates)
+            self.work.plan(frames[0], updates)
         return dataclasses.replace(self.settings, max_updates=updates), start
 
     def _after(self, data: Window, number: int) -> Callable[[Trainer], None]:

@@ -11,6 +11,7 @@ import time
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
 from datetime import datetime, timezone
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -18,9 +19,9 @@ import numpy as np
 import ilvi_core
 from ilvi_core.asked import Asked
 from ilvi_core.clip import Clip, Loader, windows
-from ilvi_core.entry import PREVIEWS, SOLVED, Entry, clear, owner, sweep_partials
+from ilvi_core.entry import SOLVED, Entry, clear, owner, sweep_partials
 from ilvi_core.files import free_bytes, publish
-from ilvi_core.host.errors import Cancelled, InputError, OutOfMemory
+from ilvi_core.host.errors import Cancelled, IlviError, InputError, OutOfMemory
 from ilvi_core.host.job import SolveSettings
 from ilvi_core.methods import METHODS
 from ilvi_core.previews import Previews
@@ -39,19 +40,26 @@ MOST_TIMES_SMALLER = 4
 SMALLEST = 32  # px of the shorter side
 
 
+class Changed(IlviError):
+    """What was hashed is not what was read."""
+
+
 @dataclass(frozen=True)
 class How:
     """How an entry is solved.  asked: None without a cache.  near: a solved entry to start warm from.
 
-    resume: go on from a checkpoint of the same.  accept_reduced: out of memory, solve smaller.  guard: raises when the
-    entry is no longer ours.  make_room: called with the bytes that the entry may grow by.
+    name: the entry's, for the user.  resume: go on from a checkpoint of the same.  accept_reduced: out of memory, solve
+    smaller.  previews: the folder for them; None: none are made.  guard: raises when the entry is no longer ours.
+    unchanged: whether plate and matte are still what was asked.  make_room: called with the bytes it may grow by.
     """
 
     asked: Asked | None = None
     near: Entry | None = None
+    name: str = ""
     resume: bool = False
     accept_reduced: bool = False
-    previews: bool = False
+    previews: Path | None = None
+    unchanged: Callable[[], bool] = lambda: True
     guard: Callable[[], None] = lambda: None
     make_room: Callable[[int], None] = lambda needed: None
 
@@ -68,7 +76,8 @@ class Solving:
         """Solve it, smaller when that is accepted and needed; afterwards the manifest says that it is solved."""
         began = time.monotonic()
         sweep_partials(self.entry.folder)
-        shutil.rmtree(self.entry.folder / PREVIEWS, ignore_errors=True)
+        if self.how.previews is not None:
+            shutil.rmtree(self.how.previews, ignore_errors=True)
         size = self._size_begun()
         for times in range(MOST_TIMES_SMALLER + 1):
             try:
@@ -109,6 +118,8 @@ class Solving:
             manifest["reduced"] = {"asked": list(shot.settings.size), "used": list(size)}
         near = how.near if size == shot.settings.size else None
         clip = Loader(shot.plate, shot.matte, shot.frames, settings, self._prefer(near)).load(self._tick)
+        if not how.unchanged():
+            raise Changed("The plate or the matte changed while it was read.", "Run it again when they are written.")
         for code, text in clip.notes:
             self._note(code, text, news=code == "enlarged")
         manifest["view"] = {**clip.view.as_record(), "matte_channel": clip.matte_channel}
@@ -116,10 +127,10 @@ class Solving:
         self.how.guard()
         self.entry.write()
         if clip.empty:
-            self.report.started("none", self.entry.name, "")
+            self.report.started("none", self.how.name, "")
             manifest["record"] = _record(shot, settings, clip, None, self.notes)
             return
-        previews = Previews(self.shot, clip, self.entry, self.report) if self.how.previews else None
+        previews = Previews(self.shot, clip, how.previews, self.report) if how.previews else None
         if previews is not None:
             previews.begin()  # before torch is loaded: that takes seconds
         self._say_size_and_room(clip)
@@ -139,7 +150,7 @@ class Solving:
         made_of = {} if self.how.asked else ingredients(settings, chosen)
         mark = fingerprint(clip, settings, self.shot.written if not self.how.asked else clip.frames, made_of)
         work = FolderWork(self.entry, mark, self._resume, self.how.guard)
-        self.report.started("partial" if work.begun() else "none", self.entry.name, device.describe(chosen))
+        self.report.started("partial" if work.begun() else "none", self.how.name, device.describe(chosen))
         publish(self.entry.folder / SETTINGS, as_yaml(settings, self.shot.comp).encode())
         if self.shot.job.run.resume and self.how.asked is None and not work.begun():
             self.report.info("There is no checkpoint to go on from; starting anew.")

@@ -8,7 +8,9 @@ from dataclasses import dataclass
 from ilvi_core.asked import Asked
 from ilvi_core.entry import Entry, fill_name, weights_name
 
-LEAST_SHARE = 0.25  # of the updates, however little has changed
+# of the updates, by docs/experiments.md 10
+LEAST_SHARE = 0.25  # however little has changed
+PER_NEW = 2.0  # for each share of new frames
 
 
 @dataclass(frozen=True)
@@ -46,8 +48,8 @@ class Warm:
         return name
 
     def share(self, frames: tuple[int, ...]) -> float:
-        """How much of the updates a window needs: as much of it as is new, at least LEAST_SHARE; all in a new view."""
+        """How much of the updates a window needs, by how much of it is new; all in a new view."""
         if not self.same_view:
             return 1.0
         new = sum(frame not in self.same for frame in frames) / len(frames)
-        return max(new, LEAST_SHARE)
+        return min(max(PER_NEW * new, LEAST_SHARE), 1.0)

@@ -14,9 +14,9 @@ import numpy as np
 from safetensors.torch import load, save_file
 from torch import Tensor
 
-from ilvi_core.entry import FILLS, FLOW, WEIGHTS, Damaged, Entry, checksum, fill_name, weights_name
+from ilvi_core.entry import FILLS, FLOW, WEIGHTS, Damaged, Entry, OtherWork, checksum, fill_name, weights_name
 from ilvi_core.files import make_folders, publish, publishing, share
-from ilvi_core.host.errors import IlviError, InputError
+from ilvi_core.host.errors import IlviError
 from ilvi_core.train import Progress, Trainer
 
 CHECKPOINT = "checkpoint.json"
@@ -36,10 +36,10 @@ class MemoryWork:
     def windows_done(self) -> int:
         return 0
 
-    def updates(self, first: int) -> int | None:
+    def planned(self, number: int, first: int) -> int | None:
         return None
 
-    def plan_updates(self, first: int, updates: int) -> None:
+    def plan(self, first: int, updates: int) -> None:
         """Nothing to plan for: it cannot be stopped and go on."""
 
     def adopt(self, number: int, frames: tuple[int, ...], other: Entry) -> None:
@@ -97,11 +97,13 @@ class FolderWork:
         """Whether there is something to go on from."""
         return self.windows_done() > 0 or self.update() > 0
 
-    def updates(self, first: int) -> int | None:
-        """How many updates were planned for the window that begins at this frame, when it was begun before."""
+    def planned(self, number: int, first: int) -> int | None:
+        """How many updates a window was given that a checkpoint goes on with; None for one that begins anew."""
+        if self._previous is None or self._previous.get("window") != number:
+            return None
         return self.entry.manifest.get("updates", {}).get(str(first))
 
-    def plan_updates(self, first: int, updates: int) -> None:
+    def plan(self, first: int, updates: int) -> None:
         """Remember it: a warm start has fewer, and must have as many when it goes on."""
         self.entry.manifest.setdefault("updates", {})[str(first)] = updates
         self._guard()
@@ -133,12 +135,12 @@ class FolderWork:
                 raise ValueError("it is not what was put there")
             tensors = load(data)
         except Exception as error:  # safetensors' own error has no base but Exception
-            raise Damaged(f"The checkpoint {name} cannot be read: {error}.", _ANEW) from None
+            raise Damaged(f"The checkpoint {name} cannot be read: {error}.", _ANEW, self.folder) from None
         try:
             state: dict[str, Any] = {k: math.inf if v is None else v for k, v in self._previous["state"].items()}
             trainer.load(tensors, Progress(**state))
         except (KeyError, TypeError, RuntimeError) as error:
-            raise Damaged(f"The checkpoint {name} is of another ILVI: {error}.", _ANEW) from None
+            raise Damaged(f"The checkpoint {name} is of another ILVI: {error}.", _ANEW, self.folder) from None
         return True
 
     def finish_window(self, window: int, trainer: Trainer) -> None:
@@ -194,9 +196,9 @@ class FolderWork:
         except FileNotFoundError:
             return None
         except (OSError, ValueError, KeyError, TypeError) as error:
-            raise Damaged(f"{self.folder / CHECKPOINT} cannot be read: {error}.", _ANEW) from None
+            raise Damaged(f"{self.folder / CHECKPOINT} cannot be read: {error}.", _ANEW, self.folder) from None
         if record.get("fingerprint") != self._fingerprint:
-            raise InputError(
+            raise OtherWork(
                 f"The checkpoint in {self.folder} belongs to other pictures or settings.",
                 "Give the same plate, matte, range and settings, or run it without --resume.",
             )

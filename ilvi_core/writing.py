@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import os
 from collections import deque
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Generator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import closing
 from pathlib import Path
+from typing import Any, TypeVar
 
 import numpy as np
 
@@ -15,6 +17,7 @@ from ilvi_core.composite import composite
 from ilvi_core.entry import Damaged, Entry, fill_name
 from ilvi_core.files import free_bytes
 from ilvi_core.host.errors import Cancelled, IlviError, InputError
+from ilvi_core.kept import KeptFrames
 from ilvi_core.movies import Movie, MovieSink
 from ilvi_core.pairing import whole
 from ilvi_core.pictures import Sink
@@ -23,6 +26,7 @@ from ilvi_core.shot import Shot
 
 MOST_THREADS = 4  # frames in memory at once
 Fills = Callable[[int], np.ndarray]
+Made = TypeVar("Made")
 
 
 class Missing(IlviError):
@@ -37,7 +41,8 @@ def fills_of(entry: Entry, frames: Sequence[int], shot: Shot, report: Report) ->
     if entry.empty:
         return entry.fill
     if bad := entry.damage([fill_name(f) for f in frames if entry.has_fill(f)]):
-        raise Damaged(f"{entry.folder / bad[0]} is absent or not what was put there.")
+        text = f"{entry.folder / bad[0]} is absent or not what was put there."
+        raise Damaged(text, "Solve it again, with --refresh.", entry.folder)
     lacking = [f for f in frames if not entry.has_fill(f)]
     if not lacking:
         return entry.fill
@@ -55,43 +60,40 @@ def write_frames(
     fill: Fills,
     sink: Sink,
     report: Report,
+    kept: KeptFrames | None = None,
     there: dict[int, Path] | None = None,
-    put: Callable[[int, Path], None] = lambda frame, path: None,
 ) -> tuple[dict[int, Path], list[tuple[str, str]]]:
     """Composite and publish every frame that is not `there` already. The files, and what to tell.
 
-    put: called with each published frame.
+    kept: lists each published frame.
     """
     there = there or {}
     cut, files, total = 0, {}, len(shot.written)
 
-    def make(frame: int) -> tuple[Path, int]:
+    def make(frame: int) -> tuple[Path, int, list[Any]]:
+        stamps = [] if kept is None else kept.stamps(frame)
         picture, pixels = shot.plate.read(frame), 0
         if not entry.empty:
             values = read_matte(shot.matte, frame, picture, entry.matte_channel, shot.settings.matte_invert)
             view = (entry.region, entry.curve, shot.settings, shot.comp)
             picture, pixels = composite(picture, values, fill(frame), *view)
-        return sink.write(frame, picture), pixels
+        return sink.write(frame, picture), pixels, stamps
 
-    def ready() -> Iterator[tuple[int, Path, int]]:
-        for frame, (path, pixels) in _side_by_side(
-            make, [f for f in shot.written if f not in there], _threads(shot, sink)
-        ):
-            put(frame, path)
-            yield frame, path, pixels
-
-    made = ready()
-    for n, frame in enumerate(shot.written):
-        if report.stop():
-            raise Cancelled("Stopped while writing.", "Run it again to write the rest.")
-        if frame in there:
-            files[frame] = there[frame]
-        else:
-            _, files[frame], pixels = next(made)
-            cut += pixels
-        if not isinstance(sink, MovieSink):
-            report.frame(frame, files[frame])
-        report.progress("write", n + 1, total)
+    lacking = [frame for frame in shot.written if frame not in there]
+    with closing(side_by_side(make, lacking, _threads(shot, sink))) as made:
+        for n, frame in enumerate(shot.written):
+            if report.stop():
+                raise Cancelled("Stopped while writing.", "Run it again to write the rest.")
+            if frame in there:
+                files[frame] = there[frame]
+            else:
+                files[frame], pixels, stamps = next(made)
+                cut += pixels
+                if kept is not None:
+                    kept.put(frame, files[frame], stamps)
+            if not isinstance(sink, MovieSink):
+                report.frame(frame, files[frame])
+            report.progress("write", n + 1, total)
     sink.close()
     if not cut:
         return files, []
@@ -102,24 +104,20 @@ def write_frames(
     return files, [("comp-matte-cut", text)]
 
 
-def _side_by_side(
-    make: Callable[[int], tuple[Path, int]], frames: Sequence[int], threads: int
-) -> Iterator[tuple[int, tuple[Path, int]]]:
+def side_by_side(make: Callable[[int], Made], frames: Sequence[int], threads: int) -> Generator[Made, None, None]:
     """`make` of every frame, in order; at most `threads` at once, and no more than that ahead of who asks."""
     if threads == 1:
-        for frame in frames:
-            yield frame, make(frame)
+        yield from map(make, frames)
         return
     with ThreadPoolExecutor(threads) as pool:
+        begun: deque[Future[Made]] = deque()
         try:
-            begun: deque[tuple[int, Future[tuple[Path, int]]]] = deque()
             for frame in frames:
-                begun.append((frame, pool.submit(make, frame)))
+                begun.append(pool.submit(make, frame))
                 if len(begun) > threads:
-                    first, result = begun.popleft()
-                    yield first, result.result()
-            for first, result in begun:
-                yield first, result.result()
+                    yield begun.popleft().result()
+            while begun:
+                yield begun.popleft().result()
         finally:
             pool.shutdown(cancel_futures=True)
 

@@ -144,8 +144,9 @@ def test_verify_finds_every_kind_of_damage_and_a_clean_cache_clean(shot, cache, 
     out = capsys.readouterr().out
     assert "1002.png" in out
     assert "weights/1001.safetensors" in out
-    assert not cache.folders()
+    assert cache.folders() == [kept.folder]  # of this one only a frame was bad
     assert main(["cache", "verify", *place]) == 0
+    assert look(job_for(shot, output=""), cache).state == "fills"
 
 
 # -- memory ------------------------------------------------------------------------------------------------------------
@@ -309,12 +310,12 @@ def test_one_that_waits_can_be_stopped(shot, cache):
 
 
 def _asked(shot, cache):
-    from ilvi_core.pipeline import _ask
+    from ilvi_core.caching import ask_cache
     from ilvi_core.report import Report
     from ilvi_core.shot import open_shot
 
     with open_shot(job_for(shot), Report()) as opened:
-        return _ask(opened, cache, Report())
+        return ask_cache(opened, cache, Report())
 
 
 # -- size --------------------------------------------------------------------------------------------------------------

@@ -329,7 +329,7 @@ def read_only(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     def refuse(self: Path, *args: Any) -> int:
         raise PermissionError(errno.EACCES, "Permission denied")
 
-    monkeypatch.setattr(Path, "write_text", refuse)  # root may write everywhere, so permissions prove nothing
+    monkeypatch.setattr(Path, "write_bytes", refuse)  # root may write everywhere, so permissions prove nothing
 
 
 def full(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

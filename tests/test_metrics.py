@@ -99,6 +99,53 @@ def test_against_scikit_image(channels: int | None) -> None:
     assert psnr(a, b) == pytest.approx(reference.peak_signal_noise_ratio(a, b, data_range=1.0), abs=1e-4)
 
 
+def test_videos_and_holes_against_scikit_image() -> None:
+    """Each frame's value (section 4.1), accumulated over the video; in the hole, and of the frame."""
+    reference = pytest.importorskip("skimage.metrics", reason="scikit-image is not installed: nothing to compare with")
+    truth = np.stack([images(40, 52)[0]] * 3)
+    noise = np.random.Generator(np.random.PCG64(8)).normal(0, 0.1, truth.shape)
+    result = np.clip(truth + noise * np.reshape([0.1, 1, 2], (3, 1, 1, 1)), 0, 1).astype(np.float32)
+    holes = np.zeros((3, 40, 52), bool)
+    holes[0, 4:20, 6:30], holes[1, 30:, 40:], holes[2, 1, 1] = True, True, True
+    options = {"gaussian_weights": True, "sigma": 1.5, "use_sample_covariance": False, "data_range": 1.0}
+    frame_psnr, frame_ssim, hole_psnr, hole_ssim = [], [], [], []
+    for a, b, hole in zip(result, truth, holes):
+        mean, full = reference.structural_similarity(a, b, channel_axis=2, full=True, **options)
+        frame_ssim.append(mean)
+        hole_ssim.append(full[hole].mean())
+        frame_psnr.append(reference.peak_signal_noise_ratio(b, a, data_range=1.0))
+        hole_psnr.append(reference.peak_signal_noise_ratio(b[hole], a[hole], data_range=1.0))
+    assert video_psnr(result, truth) == pytest.approx(np.mean(frame_psnr), abs=1e-4)
+    assert video_ssim(result, truth) == pytest.approx(np.mean(frame_ssim), abs=1e-5)
+    assert video_psnr(result, truth, holes) == pytest.approx(np.mean(hole_psnr), abs=1e-4)
+    assert video_ssim(result, truth, holes) == pytest.approx(np.mean(hole_ssim), abs=1e-4)
+
+
+def test_against_torchmetrics() -> None:
+    reference = pytest.importorskip("torchmetrics.functional.image", reason="torchmetrics is not installed")
+    import torch
+
+    a, b = images(40, 52)
+    pair = [torch.from_numpy(image).permute(2, 0, 1)[None] for image in (a, b)]
+    assert psnr(a, b) == pytest.approx(float(reference.peak_signal_noise_ratio(*pair, data_range=1.0)), abs=1e-4)
+    options = {"sigma": 1.5, "data_range": 1.0, "return_full_image": True}  # its own mean counts the border too
+    _, full = reference.structural_similarity_index_measure(*pair, **options)
+    assert ssim(a, b) == pytest.approx(float(full[0, :, 5:-5, 5:-5].mean()), abs=1e-5)
+
+
+def test_worse_videos_score_worse() -> None:
+    truth = np.stack([images(40, 52)[0]] * 3)
+    noise = np.random.Generator(np.random.PCG64(8)).normal(0, 1, truth.shape).astype(np.float32)
+    hole = np.zeros((3, 40, 52), bool)
+    hole[:, 8:30, 10:40] = True
+    for metric in (video_psnr, video_ssim):
+        results = [truth + np.where(hole[..., None], amount * noise, 0) for amount in (0.01, 0.03, 0.1)]
+        full, inside = [metric(r, truth) for r in results], [metric(r, truth, hole) for r in results]
+        assert full[0] > full[1] > full[2]
+        assert inside[0] > inside[1] > inside[2]
+        assert all(f > i for f, i in zip(full, inside))  # what is right outside flatters the frame
+
+
 def test_video_forms_average_frames_and_leave_out_empty_mattes() -> None:
     truth = np.zeros((4, 16, 16, 3), np.float32)
     result = truth.copy()

@@ -7,8 +7,8 @@ import pytest
 import torch
 
 from ilvi_core import methods, train, window
-from ilvi_core.flow import dis_flow
 from ilvi_core.entry import Entry, begin
+from ilvi_core.flow import dis_flow
 from ilvi_core.host.errors import Cancelled, IlviError
 from ilvi_core.host.job import SolveSettings
 from ilvi_core.network import generate

@@ -1,5 +1,6 @@
 """What goes wrong round a worker: noise, kills, hosts that vanish, leaking environments, lines that are no messages."""
 
+import contextlib
 import json
 import os
 import random
@@ -9,6 +10,7 @@ import sys
 import textwrap
 import threading
 import time
+from collections import Counter
 
 import pytest
 from shots import QUICK, make_shot
@@ -24,12 +26,12 @@ from ilvi_core.host.protocol import (
     ENDS,
     MAX_LINE,
     PROTOCOL,
+    TO_WORKER,
     Accepted,
     Cancel,
     Clear,
     Failure,
     Finished,
-    Found,
     Frame,
     Hello,
     Info,
@@ -37,12 +39,13 @@ from ilvi_core.host.protocol import (
     Ping,
     Pong,
     Progress,
-    Ready,
+    ProtocolError,
     Rerender,
     Shutdown,
     Start,
     Started,
     Stopped,
+    read,
     write,
 )
 
@@ -377,6 +380,7 @@ FAULTS = {
     "too long": ([HELLO, padded(MAX_LINE + 1)], f"longer than {MAX_LINE}"),
     "NaN": ([HELLO, b'{"type":"start","id":"1","job":{"x":NaN}}\n'], "NaN is no number"),
     "an id in use": ([HELLO, None, START, START], "in use"),
+    "an empty id": ([HELLO, write(Ping(""))], "0 characters"),
     "an endless id": ([HELLO, write(Ping("x" * 1000))], "1000 characters"),
 }
 
@@ -464,6 +468,17 @@ def sessions(rng, folder):
         yield bytes(data)
 
 
+def requests_in(data):
+    """How often each id is asked with, as far as the lines can be understood."""
+    asked = Counter()
+    with contextlib.suppress(ProtocolError):
+        for line in data.splitlines(keepends=True):
+            message = read(line, TO_WORKER)
+            if isinstance(message, (Start, Lookup, Rerender, Clear, Ping)):
+                asked[message.id] += 1
+    return asked
+
+
 def fuzz(count, seed, folder):
     rng = random.Random(seed)
     inputs = sessions(rng, folder)
@@ -481,15 +496,10 @@ def fuzz(count, seed, folder):
         said = one.talk.drained(20.0)  # each line a message, or this fails
         assert code in (0, 1), data
         assert not any("Traceback" in str(message) for message in said), data
-        ended = set()
-        for message in said:
-            id_ = getattr(message, "id", "")
-            if isinstance(message, Accepted):
-                ended.discard(id_)
-            if isinstance(message, (Found, Finished, Stopped, Failure)) and id_:
-                ended.add(id_)
-            elif not isinstance(message, (Accepted, Ready, Pong)) and id_:
-                assert id_ not in ended or isinstance(message, ENDS), (data, message)
+        asked = requests_in(data)
+        ends = Counter(message.id for message in said if isinstance(message, ENDS) and message.id)
+        assert ends <= asked, data  # no request is answered twice
+        assert {m.id for m in said if isinstance(m, Accepted)} <= set(ends), data  # and each job is
         if code == 1:
             assert any(isinstance(message, Failure) and message.code == "protocol" for message in said), data
 

@@ -32,9 +32,9 @@ def seam_visibility(frames: np.ndarray, holes: np.ndarray, band: int = BAND) -> 
     frames: (T, H, W, 3) float, 0..1, composed: outside the hole they are the plate.  holes: (T, H, W) bool, where the
     result may differ from it.  For every two neighbours (across or down) of which one is hole: (step + floor) / (own +
     floor), averaged over a frame, then over the frames that have an edge. A step is the root mean square over channels
-    of the difference; own is the mean step, in the same direction, of neighbours both outside the hole and within `band`
-    px; the floor is 1/255, so that flat areas give 1. An edge with nothing outside to compare with is left out. The same
-    is done on frames averaged down to a quarter, where a cell more than half in the hole is hole.
+    of the difference; own is the mean step in the same direction between neighbours within `band` px that are both
+    outside the hole; the floor is 1/255, so that flat areas give 1; where nothing is there to compare with, the edge is
+    left out. The same is done on frames averaged down to a quarter; there a cell more than half in the hole is hole.
     Raises ValueError for other shapes and where no hole has an edge.
     """
     check_video(frames, holes)

@@ -37,11 +37,12 @@ class Requests:
         with self._lock:
             self._open.pop(id, None)
 
-    def give_up(self, id: str) -> None:
-        """When the answer comes after all, it is dropped."""
+    def give_up(self, id: str) -> bool:
+        """When the answer comes after all, it is dropped. False when it has come."""
         with self._lock:
             if id in self._open:
                 self._open[id] = None
+            return id in self._open
 
     def holds(self, run: Run) -> bool:
         with self._lock:

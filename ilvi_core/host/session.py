@@ -115,8 +115,9 @@ class Session:
         return run
 
     def give_up(self, run: Run) -> None:
-        """Nobody waits for that answer any more."""
-        self._requests.give_up(run.id)
+        """Nobody waits for that answer any more: the worker need not go on looking for it."""
+        if self._requests.give_up(run.id):
+            self._outbox.offer(Cancel(run.id))
 
     def close(self, graces: Sequence[float], wait: bool = True) -> None:
         """Shut the worker down by the ladder (`WorkerProcess.stop`). From any thread, any number of times."""
