@@ -156,7 +156,9 @@ most {limit} bytes a line. `type` names the message. Pixels go as files, in any 
 
 - The first message is `hello`; the answer is `ready`, or `error` when the worker does not speak that version.
 - Every request has an `id` of the host's choice, which its answers carry. The last one is `found`, `cleared`, `pong`,
-  `finished`, `cancelled` or `error`; nothing follows it. An id is free again afterwards.
+  `finished`, `cancelled` or `error`; nothing follows it. An id has 1 to 200 characters and is free again afterwards.
+- `started` comes when the entry and the device are known: the first previews may be there before, and where memory
+  gets short and the job is solved smaller it comes once more.
 - Jobs are queued and done one at a time; lookups, pings and cancels are answered meanwhile.
 - A job is what a job file holds (`ilvi render --save-job`). With an empty `output` its frames are kept in the cache, in
   the plate's format or that of the comp setting `format`.

@@ -84,6 +84,7 @@ def _solve_into(
         replace(folder, folder / AGAIN)  # it was interrupted
     entry = Entry.open(folder)
     if entry is not None and entry.solved and not refresh and _is_enough(entry, shot, options):
+        report.started("fills", entry.name, "")
         return entry, "fills"  # another process solved it while this one waited
     into = folder / AGAIN if entry is not None and entry.solved else folder
     begun = entry if into == folder else try_open(into)

@@ -16,6 +16,13 @@ PROGRESS_EVERY = 0.2  # seconds between two progress messages of a job
 _CLOSE = object()
 
 
+class _Latest:
+    """A job's progress in the queue: the newest since the last one that was taken."""
+
+    def __init__(self, message: Progress) -> None:
+        self.message = message
+
+
 class Outbox:
     """Writes on a thread of its own: a host that reads slowly never makes a job wait.
 
@@ -25,7 +32,7 @@ class Outbox:
     def __init__(self, stream: BinaryIO, gone: Callable[[], None]) -> None:
         self._stream, self._gone = stream, gone
         self._queue: queue.SimpleQueue[Any] = queue.SimpleQueue()
-        self._newest: dict[str, Progress] = {}  # job -> what will be taken for its progress in the queue
+        self._newest: dict[str, _Latest] = {}  # job -> its progress in the queue
         self._lock = threading.Lock()
         self._sent: dict[str, float] = {}  # job -> when its last progress went out
         self._waiting: dict[str, Progress] = {}  # job -> the newest progress that has not
@@ -34,13 +41,15 @@ class Outbox:
 
     def send(self, message: Any) -> None:
         """Queue a message; never blocks. Of a job's progress only the newest is kept while none can be written."""
-        if isinstance(message, Progress):
-            with self._lock:
-                queued = message.id in self._newest
-                self._newest[message.id] = message
-            if queued:
-                return
-        self._queue.put(message)
+        with self._lock:
+            if isinstance(message, Progress):
+                if message.id in self._newest:
+                    self._newest[message.id].message = message
+                    return
+                self._newest[message.id] = message = _Latest(message)
+            elif isinstance(message, ENDS):  # a job of the same id that comes later has progress of its own
+                self._newest.pop(message.id, None)
+            self._queue.put(message)
 
     def close(self, limit: float) -> None:
         """Write what is queued, for at most `limit` seconds."""
@@ -63,9 +72,12 @@ class Outbox:
                 return
 
     def _take(self, message: Any) -> None:
-        if isinstance(message, Progress):
+        if isinstance(message, _Latest):
             with self._lock:
-                self._waiting[message.id] = self._newest.pop(message.id)
+                newest = message.message
+                if self._newest.get(newest.id) is message:
+                    del self._newest[newest.id]
+                self._waiting[newest.id] = newest
         elif message is not None:
             if isinstance(message, ENDS):  # what is left to say of its progress is out of date
                 self._waiting.pop(message.id, None)

@@ -112,10 +112,12 @@ def test_an_id_that_is_used_again_has_progress_again(pipe):
 
 
 def test_an_answer_that_is_too_long_becomes_a_failure_in_words(pipe, capsys):
-    frames = {str(n): "/x" * 50 for n in range(MAX_LINE // 100)}
-    pipe.box.send(Found("a", "frames", "e", frames))
+    long = {str(n): "/x" * 50 for n in range(MAX_LINE // 100)}
+    pipe.box.send(Found("f", "frames", "e", long))
+    pipe.box.send(Finished("a", stats=long))
     pipe.box.send(Pong("b"))
-    failure, pong = pipe.close()
+    found, failure, pong = pipe.close()
+    assert found == Found("f", "frames", "e", {})  # `start` announces them one by one
     assert isinstance(failure, Failure)
     assert (failure.id, failure.code) == ("a", "failed")
     assert "exceeds" in failure.text
@@ -148,6 +150,7 @@ def test_a_host_that_does_not_read_holds_up_nobody():
         pipe.box.send(Info("a", "x" * 200))
         pipe.box.send(progress(n))
     assert time.monotonic() - began < 2.0
+    assert pipe.box._queue.qsize() < 5100  # of the progress only the newest
     pipe.box.close(0.1)  # the pipe is full: it is not waited for longer than that
     pipe.open()
     pipe.heard.until(lambda message: len(pipe.heard.of(Info)) == 5000)

@@ -189,7 +189,8 @@ def test_each_preview_has_a_name_of_its_own_and_is_never_written_again(place, tm
         for path in there:
             stat = os.stat(path)
             assert (stat.st_mtime_ns, stat.st_ino, open(path, "rb").read()) == stamps[path]  # noqa: SIM115
-        return len(there)
+        newest = {os.path.basename(path): path for path in paths}
+        assert set(newest.values()) <= set(there)  # older ones may be gone
 
     job = record(seeded(place, 3, {**QUICK, "max_updates": 10}))
     with inside(tmp_path / "cache") as talk:
@@ -199,15 +200,15 @@ def test_each_preview_has_a_name_of_its_own_and_is_never_written_again(place, tm
         talk.say(Cancel("1"))
         assert isinstance(watch.end("1"), Stopped)
         first = list(stamps)
-        assert unchanged(first) == len(first)
+        unchanged(first)
         # the network's pictures are others than the membrane fills, and go on changing
         rounds = [data for path, (_, _, data) in stamps.items() if path.endswith("1001.png")]
         assert len(set(rounds)) == len(rounds) > 1
         assert isinstance(talk.ask(Start("2", job)), Finished)
         assert watch.of(Started)[-1].state == "partial"
         second = [path for path in stamps if path not in first]
-        assert unchanged(second) == len(second) > FRAMES
-        unchanged(first)
+        assert len(second) > FRAMES
+        unchanged(second)
     assert not any(os.path.exists(path) for path in stamps)  # nobody looks at them once the session is over
 
 
@@ -361,7 +362,7 @@ def in_words(failure, code):
     assert failure.code == code
     assert "Traceback" not in failure.text + failure.hint
     assert "\n" not in failure.text
-    assert failure.text
+    assert 0 < len(failure.text) < 5000
     assert failure.hint
     return failure.text
 
@@ -401,8 +402,8 @@ def test_a_broken_job_says_what_is_wrong_and_the_next_one_runs(place, tmp_path, 
             patch.setattr(session, "render", broken)
             assert "nobody expected this" in in_words(talk.ask(Lookup("x", good)), "failed")
             assert "nobody expected this" in in_words(talk.ask(Start("y", good)), "failed")
-        assert talk.ask(Lookup("z", good)).state == "none"
         assert isinstance(talk.ask(Start("z", good, previews=False)), Finished)
+        assert talk.ask(Lookup("end", good)).state == "fills"
 
 
 def test_out_of_memory_is_solved_smaller_and_the_next_job_runs(place, tmp_path, monkeypatch):
