@@ -30,6 +30,7 @@ from ilvi_core.work import FolderWork, MemoryWork, read_tensors
 
 # done (0..1), the window's frames, and a function from an index into them to its present fill (h, w, 3) in 0..1
 Preview = Callable[[float, tuple[int, ...], Callable[[int], np.ndarray]], None]
+WORTH_A_TRIAL = 40  # updates: fewer are done before anybody has read the estimate
 TRIAL_UPDATES = 3  # on a throw-away network, to say beforehand how long it takes; the first one is slower
 
 
@@ -303,6 +304,8 @@ class Solver:
         if self._estimated:
             return
         self._estimated = True
+        if trainer.schedule.total * count < WORTH_A_TRIAL:
+            return
         trial = Trainer(self.method, settings, data, self.precision, self._vgg)
         updates = trial.schedule.total
         took = trial.time_updates(TRIAL_UPDATES, self.report.stop)

@@ -44,8 +44,15 @@ def test_a_job_keeps_the_plate_outside_the_comp_matte_and_fills_inside(shot):
         inside = mattes()[n] == 255
         assert (done[inside] != pictures()[n][inside]).mean() > 0.5
     assert [p for p, *_ in listener.phases if p == "write"]
-    assert any("MiB of disk" in text for text in listener.news)  # disk and time are said before it starts
-    assert any("about" in text and "an update" in text for text in listener.news)
+    assert any("MiB of disk" in text for text in listener.news)  # said before it starts
+
+
+@pytest.mark.parametrize(("updates", "said"), [(39, False), (40, True)])
+def test_how_long_it_takes_is_said_before_it_starts_where_it_is_worth_measuring(shot, updates, said):
+    listener = Listener(stop_after=1)
+    with pytest.raises(Cancelled):
+        render(job_for(shot, solve={**QUICK, "max_updates": updates}), listener)
+    assert any("about" in text and "an update" in text for text in listener.news) is said
 
 
 def test_what_is_left_beside_the_output(shot):
