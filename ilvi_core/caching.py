@@ -107,11 +107,11 @@ def _solve_into(
     Solving(shot, target, how, report).run()
     if into != folder:
         replace(folder, into)
-    keep.enter_context(cache.using(target))
-    with suppress(IlviError, OSError):  # the job is done; others make room another time
-        cache.evict([folder])
     done = Entry.open(folder)
     assert done is not None
+    keep.enter_context(cache.using(done))
+    with suppress(IlviError, OSError):  # the job is done; others make room another time
+        cache.evict([folder])
     return done, "partial" if resume else "none"
 
 

@@ -58,8 +58,6 @@ from ilvi_core.report import Report
 _LOG = "The details are in the worker's log; please send it."
 LONGEST_ID = 200  # characters
 LONGEST_TEXT = 4000  # characters of an error's sentence; it may quote what the host sent
-
-
 MOST_KEPT = 16  # entries that one host keeps from being evicted: a script has so many shots open, not more
 
 

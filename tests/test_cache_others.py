@@ -107,6 +107,7 @@ def test_a_refresh_that_is_stopped_leaves_what_there_was_and_goes_on_where_it_wa
     assert bytes_of(again) == before
     assert again.folder == first.folder
     assert not (first.folder / "again").exists()
+    assert (first.folder / "used").exists()
     assert Entry.open(first.folder).damage() == []
 
 
