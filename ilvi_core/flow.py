@@ -11,6 +11,7 @@ import numpy as np
 from ilvi_core import weights
 from ilvi_core.matte import grow
 
+ALL_KNOWN = 0.99999  # of a bilinear sample: all but rounding
 SMALLEST = 16  # px; DIS works on patches of 8 at half size and throws on less
 Estimator = Callable[[np.ndarray, np.ndarray], np.ndarray]  # (H, W, 3) 0..1 twice -> (H, W, 2) px from a to b
 
@@ -84,7 +85,7 @@ def inside(flow: np.ndarray) -> np.ndarray:
 
 def both_known(known_i: np.ndarray, known_j: np.ndarray, flow: np.ndarray) -> np.ndarray:
     """M^f_ij = M_i and M_j(F_ij), (H, W) bool; a bilinear sample counts when all four of its pixels are known."""
-    return known_i & (sample(known_j.astype(np.float32), flow) > 0.999)
+    return known_i & (sample(known_j.astype(np.float32), flow) > ALL_KNOWN)
 
 
 def interval_flows(

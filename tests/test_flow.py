@@ -220,3 +220,12 @@ def test_estimator_without_weights(monkeypatch: pytest.MonkeyPatch) -> None:
     found, name, said = estimator("raft_large", "cpu")
     assert (found, name) == (flows.dis_flow, "dis")
     assert said == weights.missing_sentence("raft_large") != ""
+
+
+def test_a_sample_with_any_weight_on_an_unknown_pixel_is_not_known():
+    known = np.ones((8, 8), bool)
+    known[4, 4] = False
+    flow = np.zeros((8, 8, 2), np.float32)
+    flow[3, 3] = 1 / 32  # the unknown corner counts for 1/1024
+    assert not both_known(known, known, flow)[3, 3]
+    assert both_known(known, known, np.zeros_like(flow))[3, 3]

@@ -44,7 +44,7 @@ LAYERS = (
     ("images",),
     ("matte", "pairing"),
     ("clip", "digests", "flow"),
-    ("warp", "evaluate.warping", "evaluate.complexity"),
+    ("warp", "evaluate.warping", "evaluate.complexity", "evaluate.composed", "evaluate.peers"),
     ("losses",),
     ("network",),
     ("methods",),

@@ -1,0 +1,110 @@
+"""The paper's composed data (section 4.1): clips whose truth is known, with holes cut by other clips' mattes."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+
+from ilvi_core.host.errors import InputError
+from ilvi_core.images import DISPLAY, open_source
+from ilvi_core.matte import matte_values
+from ilvi_core.pictures import Source
+
+
+@dataclass(frozen=True)
+class Pair:
+    """A clip by its frames, and the matte that is laid over it; paths as `ilvi render` takes them."""
+
+    name: str
+    frames: str
+    matte: str
+
+
+@dataclass(frozen=True)
+class Composed:
+    """truth: (T, h, w, 3) float32, 0..1.  holes: (T, h, w) bool.  choices: how it was made, in words."""
+
+    name: str
+    truth: np.ndarray
+    holes: np.ndarray
+    choices: tuple[str, ...]
+
+    @property
+    def plate(self) -> np.ndarray:
+        """The truth with the holes blanked: nothing of it can be learned there."""
+        return np.where(self.holes[..., None], np.float32(0.5), self.truth)
+
+
+def draw_pairs(backgrounds: dict[str, str], mattes: dict[str, str], count: int, seed: int) -> list[Pair]:
+    """`count` pairs of a background and another clip's matte, none twice. Both: name -> path.
+
+    Every background comes as often as every other, or once more. InputError when there are not that many pairs.
+    """
+    random = np.random.default_rng(seed)
+    names, left = list(backgrounds), {b: [m for m in mattes if m != b] for b in backgrounds}
+    if count < 1 or count > sum(map(len, left.values())):
+        raise InputError(
+            f"{count} pairs are asked for; {len(backgrounds)} clips and {len(mattes)} mattes make "
+            f"{sum(map(len, left.values()))}.",
+            "Ask for fewer, or name more clips.",
+        )
+    pairs: list[Pair] = []
+    while len(pairs) < count:
+        for index in random.permutation(len(names)):
+            name = names[index]
+            if left[name] and len(pairs) < count:
+                matte = left[name].pop(int(random.integers(len(left[name]))))
+                pairs.append(Pair(f"{name}+{matte}", backgrounds[name], mattes[matte]))
+    return pairs
+
+
+def compose(pair: Pair, size: tuple[int, int], count: int = 0) -> Composed:
+    """Read a pair and bring it to the working size. count: frames, from the first; 0: as many as both have.
+
+    size: width, height, px. InputError where a clip cannot be read, is scene-linear, or its matte is empty or whole.
+    """
+    frames, mattes = open_source(pair.frames, f"Clip {pair.name}"), open_source(pair.matte, f"Matte of {pair.name}")
+    if frames.encoding != DISPLAY:
+        raise InputError(f"Clip {pair.name} is scene-linear.", "The measures are of display values: convert it first.")
+    length = min(len(frames.frames), len(mattes.frames))
+    length = min(length, count) if count else length
+    truth = np.stack([_resized(crop(frames.read(f).rgb(), size), size) for f in frames.frames[:length]])
+    holes = np.stack([_hole(mattes, f, size) for f in mattes.frames[:length]])
+    if not holes.any() or holes.all():
+        raise InputError(f"The matte of {pair.name} covers {holes.mean():.0%}.", "Choose another matte for it.")
+    choices = [
+        f"centre crop to the aspect of {size[0]}x{size[1]}, area resize",
+        "a working pixel is hole when any pixel in it is matte",
+        f"frames 1 to {length} of {len(frames.frames)}, mattes 1 to {length} of {len(mattes.frames)}, in order",
+    ]
+    return Composed(pair.name, np.clip(truth, 0, 1), holes, tuple(choices))
+
+
+def crop(picture: np.ndarray, size: tuple[int, int]) -> np.ndarray:
+    """The largest part in the middle that has the aspect of `size` (width, height). (H, W) or (H, W, C)."""
+    height, width = picture.shape[:2]
+    aspect = size[0] / size[1]
+    wanted = (min(width, round(height * aspect)), min(height, round(width / aspect)))
+    left, top = (width - wanted[0]) // 2, (height - wanted[1]) // 2
+    return picture[top : top + wanted[1], left : left + wanted[0]]
+
+
+def _resized(picture: np.ndarray, size: tuple[int, int]) -> np.ndarray:
+    """Averaged down; a picture that is smaller than the size is refused, for its truth would be made up."""
+    if picture.shape[1] < size[0] or picture.shape[0] < size[1]:
+        raise InputError(
+            f"A clip of {picture.shape[1]}x{picture.shape[0]} (cropped) is smaller than {size[0]}x{size[1]}.",
+            "Use a smaller size.",
+        )
+    return cv2.resize(picture, size, interpolation=cv2.INTER_AREA)
+
+
+def _hole(mattes: Source, frame: int, size: tuple[int, int]) -> np.ndarray:
+    """(h, w) bool: every working pixel that the matte touches."""
+    values = matte_values(mattes.read(frame), "luminance", False)
+    touched = (crop(values, size) > 0.5).astype(np.float32)
+    if touched.shape[1] < size[0] or touched.shape[0] < size[1]:
+        return cv2.resize(touched, size, interpolation=cv2.INTER_NEAREST) > 0
+    return cv2.resize(touched, size, interpolation=cv2.INTER_AREA) > 1e-6
