@@ -5,6 +5,7 @@ Importing this package is cheap: neither torch nor numpy is loaded until somethi
 
 from __future__ import annotations
 
+import os
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -16,6 +17,8 @@ __all__ = ["__version__", "inpaint"]
 
 def __getattr__(name: str) -> Any:
     if name == "inpaint":
+        # as `ilvi` does, before torch loads its OpenMP: threads that wait without end bring a busy machine to a halt
+        os.environ.setdefault("GOMP_SPINCOUNT", "3000")
         from ilvi_core.arrays import inpaint
 
         return inpaint

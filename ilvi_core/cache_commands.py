@@ -10,8 +10,8 @@ from pathlib import Path
 from typing import Any
 
 from ilvi_core import lease
-from ilvi_core.cache import Cache, Listed, cache_folder, size_limit
-from ilvi_core.entry import Damaged, Entry
+from ilvi_core.cache import ASIDE, Cache, Listed, cache_folder, size_limit
+from ilvi_core.entry import Damaged, Entry, folder_bytes, from_weights
 from ilvi_core.host.errors import InputError
 from ilvi_core.kept import drop_damaged
 
@@ -42,6 +42,8 @@ def list_entries(options: argparse.Namespace) -> int:
         print(f"{item.folder.name}  {item.state:10} {_size(item.bytes):>9}  {used}  {plate}")
     limit = f"limit {_size(cache.limit)}" if cache.limit else "no limit"
     print(f"{len(listed)} entries, {_size(sum(item.bytes for item in listed))} in {cache.root} ({limit})")
+    if aside := folder_bytes(cache.root / ASIDE):
+        print(f"{_size(aside)} set aside as damaged in {cache.root / ASIDE}; 'ilvi cache prune' removes it")
     return 0
 
 
@@ -53,11 +55,15 @@ def show(options: argparse.Namespace) -> int:
         return 0
     manifest, record = entry.manifest, entry.record
     owner = manifest.get("owner", {})
+    owned = lease.owner(entry.folder)
+    state = manifest["state"] if entry.solved or owned else "unfinished: the next run goes on"
     first, last = manifest.get("frames", ["?", "?"])
     kinds = [name.split("/")[0] for name in entry.files]
     lines: dict[str, Any] = {
         "entry": entry.folder,
-        "state": manifest["state"] + (", reduced" if entry.reduced else "") + (", empty matte" if entry.empty else ""),
+        "state": state + (", reduced" if entry.reduced else "") + (", empty matte" if entry.empty else ""),
+        + (", reduced" if entry.reduced else "")
+        + (", empty matte" if entry.empty else ""),
         "frames": f"{first}-{last}",
         "plate": manifest.get("asked", {}).get("plate", ""),
         "matte": manifest.get("asked", {}).get("matte", ""),
@@ -67,7 +73,7 @@ def show(options: argparse.Namespace) -> int:
         "device": (record.get("done") or {}).get("device", ""),
         "begun, finished": f"{manifest.get('begun', '')}  {manifest.get('finished', '')}",
         "owner": f"{owner.get('user', '')}, process {owner.get('pid', '')} on {owner.get('host', '')}",
-        "at it now": lease.owner(entry.folder) or "nobody",
+        "at it now": owned or "nobody",
         "warm start": manifest.get("warm") or "no",
         "reduced": manifest.get("reduced") or "no",
         "there": f"{kinds.count('weights')} networks, {kinds.count('fill')} fills, {_size(entry.bytes())} in all",
@@ -98,6 +104,7 @@ def verify(options: argparse.Namespace) -> int:
 
 def _verify(cache: Cache, folder: Path) -> bool:
     """Whether anything in an entry was damaged; its lease is held."""
+    entry = None
     try:
         entry = Entry.open(folder)
         bad, frames = ([], []) if entry is None else (entry.damage(), drop_damaged(entry))
@@ -105,7 +112,10 @@ def _verify(cache: Cache, folder: Path) -> bool:
         bad, frames = ["manifest.json"], []
     if frames:
         print(f"{folder.name}  damaged: {_few(frames)}\n  removed; rendered again when they are asked for")
-    if bad:
+    if bad and entry is not None and from_weights(entry, bad):
+        cache.set_aside_files(entry, bad)
+        print(f"{folder.name}  damaged: {_few(bad)}\n  set aside; made again from the weights when they are asked for")
+    elif bad:
         print(f"{folder.name}  damaged: {_few(bad)}")
         print(f"  set aside in {cache.set_aside(folder)}; it is solved again when it is asked for")
     return bool(bad or frames)

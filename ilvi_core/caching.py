@@ -18,9 +18,9 @@ from ilvi_core.entry import (
     Entry,
     begin,
     clear,
+    from_weights,
     replace,
     try_open,
-    weights_name,
 )
 from ilvi_core.finish import Options, Result, finish, look_at
 from ilvi_core.host.errors import Cancelled, IlviError, InputError
@@ -48,11 +48,14 @@ def through_cache(shot: Shot, sink: Sink | None, cache: Cache, options: Options,
                 if entry is not None:
                     state = look_at(entry, shot).state
                     report.started(state, entry.name, "")
+                    report.info(f"Solved before: it comes from the cache (entry {entry.name}).")
                 elif options.solve:
                     entry, state = _solve_into(cache, asked, shot, options, refresh, report, keep)
                 else:
                     raise InputError(
-                        f"The cache {cache.root} has no solve of this job.", "Solve it first, with 'ilvi render'."
+                        f"The cache {cache.root} has no solve of this job.",
+                        "Give plate, matte, range and solve settings as they were when it was solved, or solve it "
+                        "first, with 'ilvi render'.",
                     )
                 refresh = False
                 return finish(shot, sink, entry, state, options, report)
@@ -180,9 +183,7 @@ def _put_right(cache: Cache, error: Damaged, report: Report) -> bool:
             bad = entry.damage()
         if not bad and entry is not None and entry.solved:
             return True
-        networks = [] if entry is None else [weights_name(first) for first, _ in entry.windows()]
-        whole = entry is not None and entry.solved and not set(bad) & set(networks)
-        if entry is not None and whole and all(name in entry.files for name in networks):
+        if entry is not None and from_weights(entry, bad):
             cache.set_aside_files(entry, bad)
             report.warning(DAMAGE, f"{error.message} {len(bad)} fills are made again from the weights.")
             return True

@@ -66,7 +66,7 @@ def rerender(options: argparse.Namespace) -> int:
 
 def _say_files(files: list[Path], quiet: bool) -> None:
     if files and not quiet:
-        print(f"{files[0]}" if len(files) == 1 else f"{files[0]} ... {files[-1]} ({len(files)} frames)")
+        print(f"{files[0]}" if files[0] == files[-1] else f"{files[0]} ... {files[-1]} ({len(files)} frames)")
 
 
 def cache(action: str, options: argparse.Namespace) -> int:

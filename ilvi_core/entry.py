@@ -231,6 +231,12 @@ def begin(folder: Path, manifest: dict[str, Any]) -> Entry:
     return entry
 
 
+def from_weights(entry: Entry, bad: Collection[str]) -> bool:
+    """Whether everything bad is fills that the weights, all of them whole, can make again."""
+    networks = {weights_name(first) for first, _ in entry.windows()}
+    return entry.solved and bool(networks) and networks <= set(entry.files) and not networks & set(bad)
+
+
 def try_open(folder: Path) -> Entry | None:
     """The entry in a folder; None also where it is damaged."""
     try:

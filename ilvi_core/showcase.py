@@ -36,7 +36,9 @@ def run_demo(folder: str, report: Report, method: str | None, seed: int, updates
     _write(place / "matte", clip.matte)
     _write(place / "truth", clip.truth)
     chosen = method or "dip-vid-flow"
+    fitted = ""
     if updates is None:
+        fitted = ", as many as fit two minutes on this machine now"
         updates = _affordable(chosen, device)
     job = Job(
         plate=ImageSequence(str(place / "plate" / "plate.####.png")),
@@ -66,7 +68,11 @@ def run_demo(folder: str, report: Report, method: str | None, seed: int, updates
     )
     write_still(place / "sheet.png", Picture.from_array(sheet))
     return "\n".join(
-        [*scores(clip, frames), f"Frames, movie and contact sheet are in {place}: see {place / 'sheet.png'}"]
+        [
+            *scores(clip, frames),
+            f"{updates} updates{fitted}: a rough look; --updates 2000 trains longer.",
+            f"Frames, movie and contact sheet are in {place}: see {place / 'sheet.png'}",
+        ]
     )
 
 

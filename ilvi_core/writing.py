@@ -99,7 +99,7 @@ def write_frames(
         return files, []
     text = (
         f"The comp matte reached {cut} pixels beyond the hole and was cut there; "
-        f"raise --solve-dilate above --comp-dilate plus --comp-feather."
+        f"keep --comp-dilate plus --comp-feather under --solve-dilate, or raise that and solve again."
     )
     return files, [("comp-matte-cut", text)]
 

@@ -147,6 +147,13 @@ def test_verify_finds_every_kind_of_damage_and_a_clean_cache_clean(shot, cache, 
     assert cache.folders() == [kept.folder]  # of this one only a frame was bad
     assert main(["cache", "verify", *place]) == 0
     assert look(job_for(shot, output=""), cache).state == "fills"
+    # a bad fill costs no more than itself: the weights are whole
+    flip(kept.folder / "fill" / "1001.npy")
+    assert main(["cache", "verify", *place]) == 1
+    assert "made again from the weights" in capsys.readouterr().out
+    assert look(job_for(shot, output=""), cache).state == "weights"
+    assert main(["cache", "list", *place]) == 0
+    assert "set aside as damaged" in capsys.readouterr().out
 
 
 # -- memory ------------------------------------------------------------------------------------------------------------
@@ -411,7 +418,9 @@ def test_the_cache_commands(shot, cache, capsys):
     assert main(["cache", "list", "--json", *place]) == 0
     assert json.loads(capsys.readouterr().out)[0]["state"] == "solved"
     assert main(["cache", "show", result.folder.name[:6], *place]) == 0
-    assert "dip-vid" in capsys.readouterr().out
+    shown = capsys.readouterr().out
+    assert "dip-vid" in shown
+    assert "state            solved\n" in shown
     assert main(["cache", "prune", "--slim", *place]) == 0
     assert Entry.open(result.folder).windows()
     assert main(["cache", "clear", *place]) == 2

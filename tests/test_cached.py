@@ -46,6 +46,7 @@ def test_the_same_job_is_solved_once(shot, cache):
     again, said = run(cache, job_for(shot, output=str(shot / "again" / "c.####.png")))
     assert said.updates() == 0
     assert said.states == ["fills"]
+    assert any("Solved before" in text for text in said.news)
     assert list(bytes_of(first).values()) == list(bytes_of(again).values())
     assert not list((shot / "out").glob("*.ilvi"))  # nothing is left beside the output
 
