@@ -62,8 +62,6 @@ def show(options: argparse.Namespace) -> int:
     lines: dict[str, Any] = {
         "entry": entry.folder,
         "state": state + (", reduced" if entry.reduced else "") + (", empty matte" if entry.empty else ""),
-        + (", reduced" if entry.reduced else "")
-        + (", empty matte" if entry.empty else ""),
         "frames": f"{first}-{last}",
         "plate": manifest.get("asked", {}).get("plate", ""),
         "matte": manifest.get("asked", {}).get("matte", ""),

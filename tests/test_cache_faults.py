@@ -437,7 +437,7 @@ def test_rerender_by_command_line(shot, cache, capsys):
     place = ["--cache-dir", str(cache.root)]
     job_for(shot).save(shot / "job.json")
     assert main(["rerender", str(shot / "job.json"), *place]) == 2
-    assert "Solve it first" in capsys.readouterr().err
+    assert "solve it first" in capsys.readouterr().err
     assert main(["render", str(shot / "job.json"), *place, "--quiet"]) == 0
     assert main(["rerender", str(shot / "job.json"), *place, "--output", str(shot / "m") + "/", "--view", "matte"]) == 0
     assert len(list((shot / "m").glob("plate.*.png"))) == 6
