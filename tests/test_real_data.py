@@ -128,7 +128,7 @@ def test_the_draft_of_a_real_walk_stands_beside_a_smooth_fill(method, allowance,
     frames = [done.read(n).rgb() for n in result.frames]
     smooth = [smooth_fill(t, ~grow(h, 4)) for t, h in zip(truth, holes, strict=True)]
     reached, floor = video_psnr(frames, truth, holes), video_psnr(smooth, truth, holes)
-    record = json.loads((result.folder / "result.json").read_text())
+    record = json.loads((result.folder / "manifest.json").read_text())["record"]
     print(f"{method}: {reached:.2f} dB in the hole, smooth fill {floor:.2f} dB, {record['done']['seconds']}")  # noqa: T201
     assert reached > floor - allowance
 
