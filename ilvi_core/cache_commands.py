@@ -10,10 +10,11 @@ from pathlib import Path
 from typing import Any
 
 from ilvi_core import lease
-from ilvi_core.cache import ASIDE, Cache, Listed, cache_folder, size_limit
+from ilvi_core.cache import Cache, Listed, cache_folder, size_limit
 from ilvi_core.entry import Damaged, Entry, folder_bytes, from_weights
 from ilvi_core.host.errors import InputError
 from ilvi_core.kept import drop_damaged
+from ilvi_core.shelf import ASIDE
 
 DAY = 86400.0
 

@@ -62,8 +62,10 @@ class Entry:
             if manifest["version"] != VERSION:
                 raise ValueError(f"version {manifest['version']}, expected {VERSION}")
             entry = cls(folder, manifest)
+            for size, sum_ in entry.files.values():
+                _ = int(size), str(sum_)
             if entry.solved and not entry.empty:
-                _ = entry.region, entry.curve, entry.size, entry.matte_channel, entry.files
+                _ = entry.view, entry.matte_channel
             return entry
         except (FileNotFoundError, NotADirectoryError):
             return None
@@ -132,9 +134,10 @@ class Entry:
         return str(self.manifest["view"]["matte_channel"])
 
     @property
-    def files(self) -> dict[str, tuple[int, str]]:
-        """Name inside the folder -> size and SHA-256 of everything that rendering needs."""
-        return {name: (int(size), str(sum_)) for name, (size, sum_) in self.manifest.get("files", {}).items()}
+    def files(self) -> dict[str, list[Any]]:
+        """Name inside the folder -> [size, SHA-256] of everything that rendering needs; the manifest's own."""
+        files: dict[str, list[Any]] = self.manifest.setdefault("files", {})
+        return files
 
     def windows(self) -> list[tuple[int, int]]:
         """First and last frame of each network's window."""
@@ -194,7 +197,7 @@ class Entry:
     def drop(self, names: Collection[str]) -> None:
         """Take files out of the manifest, then off the disk: in this order no reader finds one listed and absent."""
         gone = set(names)
-        self.manifest["files"] = {n: list(v) for n, v in self.files.items() if n not in gone}
+        self.manifest["files"] = {name: known for name, known in self.files.items() if name not in gone}
         self.write()
         for name in gone:
             (self.folder / name).unlink(missing_ok=True)
@@ -202,7 +205,7 @@ class Entry:
     def add(self, name: str, data: bytes) -> None:
         """Publish a file and list it; `write` makes the listing known."""
         publish(self.folder / name, data)
-        self.manifest.setdefault("files", {})[name] = [len(data), checksum(data)]
+        self.files[name] = [len(data), checksum(data)]
 
     def bytes(self) -> int:
         """Everything in the folder."""

@@ -7,7 +7,7 @@ import errno
 import os
 import shutil
 import uuid
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -27,15 +27,18 @@ def publish(path: Path, data: bytes) -> None:
 
 
 @contextmanager
-def publishing(path: Path) -> Iterator[Path]:
-    """A place to write to, which takes the name `path` at the end, or goes away. IlviError where that fails."""
+def publishing(path: Path, failed: Callable[[Path, OSError], IlviError] | None = None) -> Iterator[Path]:
+    """A place to write to, which takes the name `path` at the end, or goes away; it ends in the same extension.
+
+    IlviError where that fails: what `failed` makes of it, else `cannot_write`.
+    """
     partial = path.with_name(f"{PARTIAL}{os.getpid()}_{uuid.uuid4().hex[:8]}_{path.name}")
     try:
         yield partial
         share(partial)
         os.replace(partial, path)
     except OSError as error:
-        raise cannot_write(path, error) from error
+        raise (failed or cannot_write)(path, error) from error
     finally:
         with contextlib.suppress(OSError):
             partial.unlink()

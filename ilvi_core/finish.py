@@ -16,8 +16,9 @@ from ilvi_core.report import Report
 from ilvi_core.shot import Shot
 from ilvi_core.writing import fills_of, write_frames
 
-NOTHING = "The matte is empty in frames {first}-{last}: the plate is copied. If it should not be, check " + (
-    "--matte-channel and --matte-threshold."
+NOTHING = (
+    "The matte is empty in frames {first}-{last}: the plate is copied. "
+    "If it should not be, check --matte-channel and --matte-threshold."
 )
 
 
@@ -51,7 +52,7 @@ class Look:
     """What the cache holds of a job.
 
     state: frames (as asked, in `frames`), fills (rendered without solving), weights (rendered by inference), partial
-    (begun: it would go on), none.  seconds: that solving it took.
+    (begun: it would go on), none.
     """
 
     state: str

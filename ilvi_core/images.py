@@ -5,12 +5,11 @@ from __future__ import annotations
 import contextlib
 import errno
 import os
-import uuid
 from collections.abc import Sequence
 from fractions import Fraction
 from pathlib import Path
 
-from ilvi_core.files import PARTIAL, share
+from ilvi_core.files import publishing
 from ilvi_core.host.errors import IlviError, InputError
 from ilvi_core.movies import MOVIE_OUT, Movie, MovieSink
 from ilvi_core.patterns import MOVIES, Pattern, find_frames, find_one_sequence, parse_pattern, still_number
@@ -65,17 +64,8 @@ class SequenceSink(Sink):
         IlviError where it cannot be written whole.
         """
         final = self.path(frame)
-        # OpenImageIO tells the format by the extension, so that must come last.
-        temporary = final.with_name(f"{PARTIAL}{os.getpid()}_{uuid.uuid4().hex[:8]}_{final.name}")
-        try:
+        with publishing(final, _write_error) as temporary:
             write_still(temporary, picture)
-            share(temporary)
-            os.replace(temporary, final)
-        except OSError as error:
-            raise _write_error(final, error) from error
-        finally:
-            with contextlib.suppress(OSError):
-                temporary.unlink()
         return final
 
     def close(self) -> None:

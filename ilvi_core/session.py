@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import gc
 import json
 import os
 import platform
@@ -28,85 +27,32 @@ from ilvi_core.host.protocol import (
     TO_WORKER,
     Accepted,
     Cancel,
-    Cancelling,
     Clear,
     Cleared,
     Failure,
     Finished,
     Found,
-    Frame,
     Hello,
-    Info,
     Lookup,
     Ping,
     Pong,
-    Progress,
     ProtocolError,
     Ready,
     Rerender,
     Shutdown,
     Start,
-    Started,
     Stopped,
-    Warn,
     read,
 )
+from ilvi_core.memory import free_memory
 from ilvi_core.outbox import Outbox
 from ilvi_core.pipeline import Options, look, render
-from ilvi_core.report import Report
+from ilvi_core.request import Quiet, Request
 
 _LOG = "The details are in the worker's log; please send it."
 LONGEST_ID = 200  # characters
 LONGEST_TEXT = 4000  # characters of an error's sentence; it may quote what the host sent
 MOST_KEPT = 16  # entries that one host keeps from being evicted: a script has so many shots open, not more
-
-
-class Request(Report):
-    """One request with its id: what the pipeline reports of it becomes messages; `stop` is whether it was cancelled."""
-
-    def __init__(self, message: Any, send: Callable[[Any], None], over: Callable[[], bool]) -> None:
-        self.message, self.id = message, message.id
-        self._send, self._over = send, over
-        self.lock = threading.Lock()
-        self.cancelled = self.begun = self.ended = False
-        self.view = ""
-        self.preview_folders: set[Path] = set()
-
-    def progress(self, phase: str, done: int, total: int, loss: float | None = None, left: float | None = None) -> None:
-        self._send(Progress(self.id, phase, done, total, _finite(left), _finite(loss)))
-
-    def info(self, text: str) -> None:
-        self._send(Info(self.id, text))
-
-    def warning(self, code: str, text: str) -> None:
-        self._send(Warn(self.id, code, text))
-
-    def started(self, state: str, entry: str, device: str) -> None:
-        self._send(Started(self.id, state, entry, device))
-
-    def frame(self, frame: int, path: Path, final: bool = True) -> None:
-        if not final:
-            self.preview_folders.add(path.parent)
-        self._send(Frame(self.id, frame, str(path), final, self.view))
-
-    def stop(self) -> bool:
-        return self.cancelled or self._over()
-
-    def answer(self, message: Any) -> None:
-        """The last message of the request; there is only one."""
-        with self.lock:
-            if not self.ended:
-                self.ended = True
-                self._send(message)
-
-    def cancel(self) -> bool:
-        """Acknowledge a cancel, unless it is too late for it; whether the request still waits for its turn."""
-        with self.lock:
-            if self.ended:
-                return False
-            self._send(Cancelling(self.id))
-            self.cancelled = True
-            return not self.begun
 
 
 class Session:
@@ -245,7 +191,7 @@ class Session:
                 self._answer(request)
             self._forget(request)
             if requests is self._jobs:  # a lookup's thread must not touch the device, nor torch while it is loaded
-                _free_memory()
+                free_memory()
         if requests is self._jobs:
             for request in list(self._requests.values()):
                 request.answer(Stopped(request.id, "The worker ends.", "What was learned is kept."))
@@ -278,7 +224,7 @@ class Session:
 
     def _lookup(self, request: Request) -> Found:
         message: Lookup = request.message
-        found = look(_job(message.job), self.cache, message.accept_reduced, _Quiet(request))
+        found = look(_job(message.job), self.cache, message.accept_reduced, Quiet(request))
         if found.entry is None:
             return Found(request.id, found.state)
         if found.frames:
@@ -341,16 +287,6 @@ class Session:
         return stack is not None
 
 
-class _Quiet(Report):
-    """A lookup says nothing before its answer, but can be stopped."""
-
-    def __init__(self, request: Request) -> None:
-        self._request = request
-
-    def stop(self) -> bool:
-        return self._request.stop()
-
-
 def _job(record: dict[str, Any]) -> Job:
     return Job.from_json(json.dumps(record), "The job")
 
@@ -361,15 +297,3 @@ def _code_of(error: IlviError) -> str:
 
 def _short(text: str) -> str:
     return text if len(text) <= LONGEST_TEXT else text[:LONGEST_TEXT] + " ..."
-
-
-def _finite(value: float | None) -> float | None:
-    return value if value is not None and abs(value) < float("inf") else None
-
-
-def _free_memory() -> None:
-    """Let the device go between jobs, if torch is there at all."""
-    gc.collect()
-    torch = sys.modules.get("torch")
-    if torch is not None and torch.cuda.is_available():
-        torch.cuda.empty_cache()

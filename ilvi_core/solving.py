@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import gc
 import hashlib
 import json
 import platform
@@ -23,6 +22,7 @@ from ilvi_core.entry import SOLVED, Entry, clear, owner, sweep_partials
 from ilvi_core.files import free_bytes, publish
 from ilvi_core.host.errors import Cancelled, IlviError, InputError, OutOfMemory
 from ilvi_core.host.job import SolveSettings
+from ilvi_core.memory import free_memory
 from ilvi_core.methods import METHODS
 from ilvi_core.previews import Previews
 from ilvi_core.region import View
@@ -89,7 +89,7 @@ class Solving:
                     raise
                 sentence = f"{error.message} It is solved at {smaller[0]}x{smaller[1]} instead."
             # here the exception is gone, and with it the frames that held what filled the memory
-            _free_memory()
+            free_memory()
             self._note("reduced", sentence)
             self._forget_work()
             size = smaller
@@ -232,14 +232,6 @@ def fingerprint(clip: Clip, settings: SolveSettings, written: Sequence[int], mad
 def now() -> str:
     """The time for people, UTC."""
     return datetime.now(timezone.utc).isoformat(timespec="seconds")
-
-
-def _free_memory() -> None:
-    import torch
-
-    gc.collect()
-    if torch.cuda.is_available():
-        torch.cuda.empty_cache()
 
 
 def _record(

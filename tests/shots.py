@@ -42,6 +42,22 @@ class Listener(Report):
         return self.stop_after is not None and self.updates() >= self.stop_after
 
 
+def short_of_memory(monkeypatch, widest, error=None):
+    """From now on training at more than `widest` px of width runs out of memory, as CUDA says it or by `error`."""
+    import torch
+
+    from ilvi_core import train
+
+    real = train.Trainer._update
+
+    def update(self):
+        if self.window.size[1] > widest:
+            raise error or torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 2.00 GiB.")
+        real(self)
+
+    monkeypatch.setattr(train.Trainer, "_update", update)
+
+
 def pictures():
     """(T, H, W, 3) uint8: a moving texture."""
     random = np.random.default_rng(1)

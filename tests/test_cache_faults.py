@@ -12,17 +12,17 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
-import torch
-from shots import QUICK, Listener, job_for
+from shots import QUICK, Listener, job_for, short_of_memory
 from test_cached import bytes_of, entries, run
 
-from ilvi_core import lease, train
-from ilvi_core.cache import ASIDE, Cache, size_limit
+from ilvi_core import lease
+from ilvi_core.cache import Cache, size_limit
 from ilvi_core.cli import main
 from ilvi_core.entry import Entry, folder_bytes
 from ilvi_core.host.errors import Cancelled, DeviceError, IlviError, InputError
 from ilvi_core.host.job import FrameRange
 from ilvi_core.pipeline import look, render
+from ilvi_core.shelf import ASIDE
 
 
 def flip(path):
@@ -162,14 +162,7 @@ def test_verify_finds_every_kind_of_damage_and_a_clean_cache_clean(shot, cache, 
 @pytest.fixture
 def little_memory(monkeypatch):
     """Training at more than 50 px width runs out of memory, as CUDA says it."""
-    real = train.Trainer._update
-
-    def update(self):
-        if self.window.size[1] > 50:
-            raise torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 2.00 GiB.")
-        real(self)
-
-    monkeypatch.setattr(train.Trainer, "_update", update)
+    short_of_memory(monkeypatch, 50)
 
 
 def test_out_of_memory_is_solved_smaller_when_that_is_accepted(shot, cache, little_memory):
@@ -196,14 +189,9 @@ def test_memory_that_gets_short_in_the_middle(shot, cache, monkeypatch):
     job = job_for(shot, solve={**QUICK, "size": "90x70", "max_updates": 12})
     with pytest.raises(Cancelled):
         run(cache, job, stop_after=4)
-    real = train.Trainer._update
-
-    def update(self):
-        if self.window.size[1] > 70:
-            raise RuntimeError("[enforce fail at alloc_cpu.cpp] DefaultCPUAllocator: can't allocate memory")
-        real(self)
-
-    monkeypatch.setattr(train.Trainer, "_update", update)
+    short_of_memory(
+        monkeypatch, 70, RuntimeError("[enforce fail at alloc_cpu.cpp] DefaultCPUAllocator: can't allocate memory")
+    )
     result, said = run(cache, job, accept_reduced=True)
     assert said.updates() == 12
     assert Entry.open(result.folder).size == (63, 49)

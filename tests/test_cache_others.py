@@ -10,19 +10,20 @@ from pathlib import Path
 
 import pytest
 import torch
-from shots import QUICK, Listener, job_for
+from shots import QUICK, Listener, job_for, short_of_memory
 from test_cache_faults import _asked, flip, mounted, remount
 from test_cached import bytes_of, change_matte, entries, run
 from torchvision.models.optical_flow import raft_small
 
 from ilvi_core import caching, lease, methods, weights
-from ilvi_core.cache import ASIDE, TRASH, Cache
+from ilvi_core.cache import Cache
 from ilvi_core.cli import main
 from ilvi_core.entry import Damaged, Entry
 from ilvi_core.host.errors import Cancelled, DeviceError, IlviError
 from ilvi_core.host.job import CompSettings, FrameRange
 from ilvi_core.kept import KeptFrames
 from ilvi_core.pipeline import look, render
+from ilvi_core.shelf import ASIDE, TRASH
 
 
 class Acting(Listener):
@@ -183,16 +184,7 @@ def test_what_another_one_has_mended_is_not_set_aside(shot, cache):
 
 
 def test_a_reduced_entry_stays_when_a_larger_solve_fails(shot, cache, monkeypatch):
-    from ilvi_core import train
-
-    real = train.Trainer._update
-
-    def update(self):
-        if self.window.size[1] > 70:
-            raise torch.OutOfMemoryError("CUDA out of memory.")
-        real(self)
-
-    monkeypatch.setattr(train.Trainer, "_update", update)
+    short_of_memory(monkeypatch, 70)
     job = job_for(shot, solve={**QUICK, "size": "90x70"})
     run(cache, job, accept_reduced=True)
     with pytest.raises(DeviceError):

@@ -13,11 +13,10 @@ import time
 import cv2
 import numpy as np
 import pytest
-import torch
-from shots import FRAMES, QUICK, Listener, job_for, make_shot, mattes, pictures
+from shots import FRAMES, QUICK, Listener, job_for, make_shot, mattes, pictures, short_of_memory
 from workers import LIMIT, ONE_THREAD, Heard, alive, client_of, has_torch, inside, soon
 
-from ilvi_core import previews, session, train
+from ilvi_core import previews, session
 from ilvi_core.cache import Cache
 from ilvi_core.cli import main
 from ilvi_core.entry import Entry
@@ -407,14 +406,7 @@ def test_a_broken_job_says_what_is_wrong_and_the_next_one_runs(place, tmp_path, 
 
 
 def test_out_of_memory_is_solved_smaller_and_the_next_job_runs(place, tmp_path, monkeypatch):
-    real = train.Trainer._update
-
-    def update(self):
-        if self.window.size[1] > 50:
-            raise torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 2.00 GiB.")
-        real(self)
-
-    monkeypatch.setattr(train.Trainer, "_update", update)
+    short_of_memory(monkeypatch, 50)
     large = record(seeded(place, 31, {**QUICK, "size": "70x52", "max_updates": 2}))
     with inside(tmp_path / "cache") as talk:
         failure = talk.ask(Start("1", large, accept_reduced=False))
