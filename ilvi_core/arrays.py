@@ -13,24 +13,11 @@ from ilvi_core.composite import composite
 from ilvi_core.host.checks import make
 from ilvi_core.host.errors import InputError
 from ilvi_core.host.job import CompSettings, SolveSettings
-from ilvi_core.images import Picture
+from ilvi_core.pictures import ArraySource
 from ilvi_core.report import Report
 from ilvi_core.settings import preset, split
 from ilvi_core.solve import solve
 from ilvi_core.work import MemoryWork
-
-
-class ArraySource:
-    """Frames 0.. of an array, as a source of pictures."""
-
-    def __init__(self, pixels: np.ndarray, what: str, encoding: str = "") -> None:
-        self._pixels, self._what = pixels, what
-        self.frames = list(range(len(pixels)))
-        self.encoding = encoding or Picture.from_array(pixels[0], label=what).encoding
-
-    def read(self, frame: int) -> Picture:
-        """One frame; its planes are copies."""
-        return Picture.from_array(self._pixels[frame], self.encoding, f"{self._what} frame {frame}")
 
 
 def inpaint(

@@ -17,7 +17,7 @@ from ilvi_core.methods import METHODS, PERCEPTUAL
 
 # settings that only a method with flow looks at
 _OF_FLOW = {"flow_weight", "flow_input", "flow_margin", "consistency_weight", "consistency_gradient", "intervals"}
-_OF_FLOW |= {"perceptual_weight", "perceptual_layers"}
+_OF_FLOW |= {"perceptual_weight", "perceptual_layers", "directions"}
 
 
 @dataclass(frozen=True)

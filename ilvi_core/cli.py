@@ -72,6 +72,7 @@ def _parser() -> argparse.ArgumentParser:
     _presets(sub)
     _weights(sub)
     _bench(sub)
+    _evaluate(sub)
     doctor = sub.add_parser("doctor", help="versions, devices, weights, folders, and what is wrong with them")
     doctor.set_defaults(run=commands.doctor)
     return parser
@@ -250,6 +251,28 @@ def _bench(sub: argparse._SubParsersAction) -> None:
     bench.add_argument("--json", action="store_true", help="print JSON instead of a table")
     _device(bench)
     bench.set_defaults(run=commands.bench)
+
+
+def _evaluate(sub: argparse._SubParsersAction) -> None:
+    evaluate = _command(
+        sub,
+        "evaluate",
+        "run methods on clips whose truth is known, and measure them: the paper's tables and figures",
+        "A suite is a YAML file that names clips, mattes, methods, sizes and budgets (docs/evaluate.md), or one that comes\n"
+        "with ILVI. What is done is never done again: the same command goes on after a stop, or after more was added.\n\n"
+        "  ilvi evaluate procedural -o evaluation\n"
+        "  ilvi evaluate my-suite.yaml -o evaluation --data /clips",
+    )
+    evaluate.add_argument("suite", nargs="?", metavar="SUITE", help="a YAML file or the name of a suite of ILVI's")
+    evaluate.add_argument("-o", "--output", metavar="DIR", help="where runs, results.json and report.html go")
+    evaluate.add_argument("--data", default="", metavar="DIR", help="the folder that the suite's paths start from")
+    evaluate.add_argument("--list", action="store_true", help="the suites that come with ILVI")
+    evaluate.add_argument(
+        "--report-only", action="store_true", help="write results.json and report.html of what is done, run nothing"
+    )
+    evaluate.add_argument("--quiet", action="store_true", help="print warnings and errors only")
+    _device(evaluate)
+    evaluate.set_defaults(run=commands.evaluate)
 
 
 if __name__ == "__main__":

@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import dataclasses
 import json
+import shlex
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -219,6 +220,43 @@ def bench(options: argparse.Namespace) -> int:
     ]
     print(json.dumps(results, indent=2) if options.json else table(results))
     return 0
+
+
+def evaluate(options: argparse.Namespace) -> int:
+    """`ilvi evaluate`: 1 when a run failed."""
+    from ilvi_core.evaluate.suite import built_in, load_suite
+
+    if options.list:
+        for name, about in built_in().items():
+            print(f"{name}: {about}")
+        return 0
+    for name, given in (("SUITE", options.suite), ("-o DIR", options.output)):
+        if not given:
+            raise InputError(f"{name} is missing.", "Write: ilvi evaluate SUITE -o DIR; --list shows suites.")
+    suite = load_suite(options.suite, options.data)
+    from ilvi_core.console import ConsoleReport
+    from ilvi_core.evaluate.report import check_libraries, write_report
+    from ilvi_core.evaluate.run import Evaluation
+    from ilvi_core.evaluate.summary import write_summary
+
+    check_libraries()  # before hours of work, not after
+    folder, report = Path(options.output), ConsoleReport(quiet=options.quiet)
+    with report.stopping_on_signals():
+        evaluation = Evaluation(suite, folder, options.device or "auto", report)
+        results = evaluation.gather() if options.report_only else evaluation.run()
+        page = write_report(folder, results, evaluation.clip)
+        write_summary(folder, results, evaluation.clip, _evaluate_command(options))
+    failed = [run for run in results["runs"] if run["status"] == "failed"]
+    for run in failed:
+        print(f"Failed: {run['method']} on {run['clip']}: {run['error']}")
+    print(page)
+    return 1 if failed else 0
+
+
+def _evaluate_command(options: argparse.Namespace) -> str:
+    """As it can be typed again."""
+    words = ["ilvi", "evaluate", options.suite, "-o", options.output]
+    return shlex.join([*words, *(["--data", options.data] if options.data else [])])
 
 
 def doctor(options: argparse.Namespace) -> int:

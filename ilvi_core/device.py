@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import functools
+from pathlib import Path
 
 import torch
 
@@ -74,10 +76,21 @@ def set_exact(precision: torch.dtype) -> None:
     torch.backends.cudnn.benchmark = True
 
 
+def reset_peak(device: str) -> None:
+    """Let `peak_memory` count from now on; on the CPU only Linux can, elsewhere it counts from the start."""
+    if device.startswith("cuda"):
+        torch.cuda.reset_peak_memory_stats(device)
+    with contextlib.suppress(OSError):
+        Path("/proc/self/clear_refs").write_text("5", encoding="ascii")
+
+
 def peak_memory(device: str) -> int:
-    """Bytes: the most that the device's allocator (or, on the CPU, this process) has held so far."""
+    """Bytes: the most that the device's allocator (or, on the CPU, this process) has held since `reset_peak`."""
     if device.startswith("cuda"):
         return int(torch.cuda.max_memory_allocated(device))
+    with contextlib.suppress(OSError, StopIteration, ValueError):
+        lines = Path("/proc/self/status").read_text(encoding="ascii").splitlines()
+        return int(next(line for line in lines if line.startswith("VmHWM:")).split()[1]) * 1024
     try:
         import resource
         import sys

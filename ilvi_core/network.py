@@ -15,6 +15,7 @@ DECODER_WIDTHS = ((132, 128), (132, 128), (132, 128), (68, 64), (36, 32), (20, 1
 SKIP_WIDTH = 4
 SLOPE = 0.2
 FLOW_CHANNELS = 4 * len(FLOW_INTERVALS)  # each range; forward then backward; x and y
+GAINS = {"lecun": 1.0, "he": math.sqrt(2 / (1 + SLOPE**2))}  # by the initialisation: a weight's std x fan_in^1/2
 MULTIPLE = 2 ** len(ENCODER_WIDTHS)
 
 
@@ -62,11 +63,12 @@ class EncoderDecoder(nn.Module):
     spatial resolution"), the third dimension has filter 3, and 1 in skips and final layers.
 
     dims: 2 or 3.  flow: whether the 12-channel linear flow branch stands beside the picture's.
+    initialisation: lecun, he or uniform; see `_initialise`.
     Input 2D (N, 1, H, W), 3D (1, 1, N, H, W), with H and W multiples of 64 (see `padded_size`).
     Output: picture (N, 3, H, W) in 0..1 (3D: (1, 3, N, H, W)); flow (N, 12, H, W), unbounded, or None.
     """
 
-    def __init__(self, dims: int = 2, flow: bool = False) -> None:
+    def __init__(self, dims: int = 2, flow: bool = False, initialisation: str = "lecun") -> None:
         super().__init__()
         if dims not in (2, 3) or (flow and dims == 3):
             raise ValueError(f"a network of {dims} dimensions {'with' if flow else 'without'} flow is not in the paper")
@@ -91,14 +93,20 @@ class EncoderDecoder(nn.Module):
         final = nn.Conv2d if dims == 2 else nn.Conv3d
         self.picture = final(c_in, 3, 1)
         self.flow = final(c_in, FLOW_CHANNELS, 1) if flow else None
-        self._initialise()
+        self._initialise(initialisation)
 
-    def _initialise(self) -> None:
-        """LeCun et al. (reference 29): weights normal with standard deviation fan_in^-1/2, biases 0."""
+    def _initialise(self, initialisation: str) -> None:
+        """LeCun et al. (reference 29): weights normal with standard deviation fan_in^-1/2, biases 0.
+
+        he: the same, (2 / (1 + 0.2^2))^1/2 as wide (He et al. 2015, eq. 15).  uniform: PyTorch's own, weights and
+        biases within fan_in^-1/2.
+        """
+        if initialisation == "uniform":
+            return  # the layers have drawn them as they were made
         for module in self.modules():
             if isinstance(module, (nn.Conv2d, nn.Conv3d)):
                 fan_in = module.weight[0].numel()
-                nn.init.normal_(module.weight, std=fan_in**-0.5)
+                nn.init.normal_(module.weight, std=GAINS[initialisation] * fan_in**-0.5)
                 if module.bias is not None:
                     nn.init.zeros_(module.bias)
 

@@ -15,7 +15,8 @@ class Objective:
     """The terms of a method on a window; which ones there are depends on the method, the weights and the data."""
 
     def __init__(self, method: methods.Method, settings: SolveSettings, window: Window, vgg: object = None) -> None:
-        self._window, self._gradient, self._vgg = window, settings.consistency_gradient, vgg
+        self._window, self._vgg = window, vgg
+        self._gradient, self._average = settings.consistency_gradient, settings.loss_average
         weights = {
             methods.RECONSTRUCTION: settings.reconstruction_weight,
             methods.FLOW: settings.flow_weight if window.flows else 0.0,
@@ -43,29 +44,36 @@ class Objective:
         window = self._window
         known = window.known.index_select(0, frames)
         target = window.plate.index_select(0, frames)
-        found = {methods.RECONSTRUCTION: losses.reconstruction_loss(picture, target, known)}
-        pairs = flow is not None and len(batch.frames) > 1 and (batch.interval, batch.backward) in window.flows
-        if pairs and flow is not None:
-            found.update(self._flow_terms(batch, frames, picture, flow))
+        found = {methods.RECONSTRUCTION: losses.reconstruction_loss(picture, target, known, self._average)}
+        directions = [d for d in batch.directions if (batch.interval, d) in window.flows]
+        if flow is not None and len(batch.frames) > 1 and directions:
+            each = [self._flow_terms(batch.interval, d, frames, picture, flow) for d in directions]
+            found.update(losses.mean_terms(each))
         if methods.PERCEPTUAL in self.weights:
             targets = {layer: all_frames.index_select(0, frames) for layer, all_frames in window.features.items()}
-            found[methods.PERCEPTUAL] = losses.perceptual_loss(self._vgg(picture), targets, known)  # type: ignore[operator]
+            features = self._vgg(picture)  # type: ignore[operator]
+            found[methods.PERCEPTUAL] = losses.perceptual_loss(features, targets, known, self._average)
         if methods.GUARD in self.weights:
-            found[methods.GUARD] = losses.guard_loss(picture, target, known)
+            found[methods.GUARD] = losses.guard_loss(picture, target, known, self._average)
         return found
 
-    def _flow_terms(self, batch: Batch, frames: Tensor, picture: Tensor, flow: Tensor) -> dict[str, Tensor]:
-        """L_f and L_c over the batch's pairs of neighbours, in the batch's one direction."""
+    def _flow_terms(
+        self, interval: int, backward: bool, frames: Tensor, picture: Tensor, flow: Tensor
+    ) -> dict[str, Tensor]:
+        """L_f and L_c over the batch's pairs of neighbours, in one direction."""
         window = self._window
-        data = window.flows[batch.interval, batch.backward]
-        here, there = (slice(1, None), slice(None, -1)) if batch.backward else (slice(None, -1), slice(1, None))
-        channel = flow_channel(FLOW_INTERVALS.index(batch.interval), batch.backward)
+        data = window.flows[interval, backward]
+        here, there = (slice(1, None), slice(None, -1)) if backward else (slice(None, -1), slice(1, None))
+        channel = flow_channel(FLOW_INTERVALS.index(interval), backward)
         generated = flow[here, channel : channel + 2]
         references = frames[here]
         found = {}
         if methods.FLOW in self.weights:
             found[methods.FLOW] = losses.flow_loss(
-                generated, data.target.index_select(0, references), data.believed.index_select(0, references)
+                generated,
+                data.target.index_select(0, references),
+                data.believed.index_select(0, references),
+                self._average,
             )
         if methods.CONSISTENCY in self.weights:
             found[methods.CONSISTENCY] = losses.consistency_loss(
@@ -75,5 +83,6 @@ class Objective:
                 data.reliable.index_select(0, references),
                 window.grid,
                 self._gradient,
+                self._average,
             )
         return found

@@ -1,4 +1,4 @@
-"""VGG16 features for the perceptual loss L_p (eq. 6): relu1_2, relu2_2, relu3_3 of an imported weight file."""
+"""VGG16 features of an imported weight file: relu1_2, relu2_2, relu3_3 for the loss L_p (eq. 6), pool5 for Fig. 9."""
 
 from __future__ import annotations
 
@@ -10,8 +10,9 @@ from torchvision.models import vgg16
 
 from ilvi_core.weights import WeightFile, read_weights
 
-# Where torchvision's vgg16().features has them.
+# Where torchvision's vgg16().features has them: the loss's, which are the default, and what only is looked at.
 LAYERS = {"relu1_2": 3, "relu2_2": 8, "relu3_3": 15}
+DEEPER = {"pool5": 30}
 MEAN = (0.485, 0.456, 0.406)  # of ImageNet, RGB in 0..1: what torchvision's weights were trained with
 STD = (0.229, 0.224, 0.225)
 
@@ -20,7 +21,7 @@ class VGGFeatures(nn.Module):
     """Frozen VGG16 up to the last wanted layer; gradients reach the input, never the weights.
 
     state: tensors named as in torchvision's vgg16 ("features.0.weight", ...); what lies deeper is ignored.
-    layers: names out of LAYERS.  Errors: ValueError for a layer that is not there.
+    layers: names out of LAYERS and DEEPER.  Errors: ValueError for a layer that is not there.
     """
 
     mean: torch.Tensor
@@ -28,10 +29,10 @@ class VGGFeatures(nn.Module):
 
     def __init__(self, state: Mapping[str, torch.Tensor], layers: Iterable[str] = tuple(LAYERS)) -> None:
         super().__init__()
-        wanted = set(layers)
-        if not wanted or not wanted <= LAYERS.keys():
-            raise ValueError(f"layers are {sorted(wanted)}, expected some of {list(LAYERS)}")
-        self.taps = {index: name for name, index in LAYERS.items() if name in wanted}
+        wanted, places = set(layers), LAYERS | DEEPER
+        if not wanted or not wanted <= places.keys():
+            raise ValueError(f"layers are {sorted(wanted)}, expected some of {list(places)}")
+        self.taps = {index: name for name, index in places.items() if name in wanted}
         # On the meta device: the classifier's 120 million numbers are never made, and the global random state, which
         # the network under training starts from, is not touched.
         with torch.device("meta"):
@@ -52,9 +53,10 @@ class VGGFeatures(nn.Module):
         return super().train(False)
 
     def forward(self, image: torch.Tensor) -> dict[str, torch.Tensor]:
-        """image: (N, 3, H, W), RGB in 0..1, H and W at least 4.
+        """image: (N, 3, H, W), RGB in 0..1, H and W at least 4, for pool5 32.
 
-        Returns relu1_2 (N, 64, H, W), relu2_2 (N, 128, H//2, W//2), relu3_3 (N, 256, H//4, W//4), the wanted ones.
+        Returns relu1_2 (N, 64, H, W), relu2_2 (N, 128, H//2, W//2), relu3_3 (N, 256, H//4, W//4) and pool5
+        (N, 512, H//32, W//32), the wanted ones.
         """
         if image.ndim != 4 or image.shape[1] != 3:
             raise ValueError(f"image has shape {tuple(image.shape)}, expected (N, 3, H, W)")

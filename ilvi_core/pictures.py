@@ -238,3 +238,16 @@ class Sink(ABC):
     @abstractmethod
     def abort(self) -> None:
         """Stop and leave no half file; frames already published stay."""
+
+
+class ArraySource:
+    """Frames 0.. of an array, as a source of pictures."""
+
+    def __init__(self, pixels: np.ndarray, what: str, encoding: str = "") -> None:
+        self._pixels, self._what = pixels, what
+        self.frames = list(range(len(pixels)))
+        self.encoding = encoding or Picture.from_array(pixels[0], label=what).encoding
+
+    def read(self, frame: int) -> Picture:
+        """One frame; its planes are copies."""
+        return Picture.from_array(self._pixels[frame], self.encoding, f"{self._what} frame {frame}")

@@ -10,27 +10,32 @@ import numpy as np
 from ilvi_core.host.job import SolveSettings
 from ilvi_core.methods import Method
 
+# by the setting `directions`: the batches that each start and interval has, each by its own directions (see Batch)
+DIRECTIONS = {"one": ((False,), (True,)), "both": ((False, True),)}
+
 
 @dataclass(frozen=True)
 class Batch:
-    """Frames of a window (counted from its first) at one interval; `backward`: which way its flow goes."""
+    """Frames of a window (counted from its first) at one interval; `directions`: its flow's, True for backward."""
 
     frames: tuple[int, ...]
     interval: int
-    backward: bool = False
+    directions: tuple[bool, ...] = (False,)
 
 
-def all_batches(length: int, size: int, intervals: tuple[int, ...], directions: tuple[bool, ...]) -> list[Batch]:
-    """Every batch there is: each interval, each start, each direction of flow.
+def all_batches(
+    length: int, size: int, intervals: tuple[int, ...], directions: tuple[tuple[bool, ...], ...]
+) -> list[Batch]:
+    """Every batch there is: each interval, each start, each of the `directions` of flow.
 
-    The paper enumerates "all the possible permutations" with forward or backward flow only; here both directions of a
-    start and interval are batches of their own. An interval that no `size` frames fit is left out.
+    The paper enumerates "all the possible permutations" with forward or backward flow only; here, for `one`, both
+    directions of a start and interval are batches of their own. An interval that no `size` frames fit is left out.
     """
     return [
-        Batch(tuple(range(start, start + size * interval, interval)), interval, backward)
+        Batch(tuple(range(start, start + size * interval, interval)), interval, ways)
         for interval in intervals
         for start in range(length - (size - 1) * interval)
-        for backward in directions
+        for ways in directions
     ]
 
 
@@ -44,9 +49,9 @@ class Schedule:
         self.size = min(settings.batch, length)
         if method.flow:
             intervals = tuple(t for t in settings.intervals if (self.size - 1) * t < length)
-            self.batches = all_batches(length, self.size, intervals or (1,), (False, True))
+            self.batches = all_batches(length, self.size, intervals or (1,), DIRECTIONS[settings.directions])
         else:
-            self.batches = all_batches(length, self.size, (1,), (False,))
+            self.batches = all_batches(length, self.size, (1,), ((False,),))
         self.intervals = tuple(sorted({b.interval for b in self.batches}))
         self._repeat = settings.dip_updates if method.single_frame else settings.updates_per_batch
         epochs = 1 if method.single_frame else settings.epochs

@@ -7,7 +7,7 @@ import time
 from collections.abc import Callable, Collection, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 import torch
@@ -32,6 +32,16 @@ from ilvi_core.work import FolderWork, MemoryWork, read_tensors
 Preview = Callable[[float, tuple[int, ...], Callable[[int], np.ndarray]], None]
 WORTH_A_TRIAL = 40  # updates: fewer are done before anybody has read the estimate
 TRIAL_UPDATES = 3  # on a throw-away network, to say beforehand how long it takes; the first one is slower
+
+
+class Watch(Protocol):
+    """Looks into the networks while they are trained; the time that takes is not counted as training."""
+
+    def after(self, trainer: Trainer) -> None:
+        """After each update."""
+
+    def trained(self, trainer: Trainer) -> None:
+        """A network is trained and settled."""
 
 
 @dataclass
@@ -68,14 +78,15 @@ def solve(
     save_every: float = 60.0,
     warm: Warm | None = None,
     preview: Preview | None = None,
+    watch: Watch | None = None,
 ) -> Solved:
     """Train every window of the clip and put the fills of the `wanted` frames into `work`.
 
-    warm: an entry to start from.  preview: called after each update.  Cancelled with a checkpoint when the report says
-    stop; OutOfMemory when the device has too little.
+    warm: an entry to start from.  preview: called after each update.  watch: instead of it, for measuring.  Cancelled
+    with a checkpoint when the report says stop; OutOfMemory when the device has too little.
     """
     try:
-        solver = Solver(clip, settings, device, work, report, save_every, warm, preview)
+        solver = Solver(clip, settings, device, work, report, save_every, warm, preview, watch)
         runs = solver.windows()
         if 0 < work.windows_done() <= len(runs):
             report.info(f"{work.windows_done()} of {len(runs)} windows were solved before.")
@@ -116,9 +127,10 @@ class Solver:
         save_every: float,
         warm: Warm | None = None,
         preview: Preview | None = None,
+        watch: Watch | None = None,
     ) -> None:
         self.clip, self.settings, self.device, self.work, self.report = clip, settings, device, work, report
-        self._warm, self._preview = warm, preview
+        self._warm, self._preview, self._watch = warm, preview, watch
         self.method: Method = methods.METHODS[settings.method]
         self.precision = devices.number_format(settings.precision, device)
         devices.set_exact(self.precision)
@@ -213,6 +225,8 @@ class Solver:
         )
         with self.solved.timed("train"):
             trainer.run(hooks)
+        if self._watch is not None:
+            self._watch.trained(trainer)
         self.solved.updates.append(trainer.state.update)
         self.solved.recoveries += trainer.state.recoveries
         with self.solved.timed("fill"):
@@ -238,7 +252,7 @@ class Solver:
     def _after(self, data: Window, number: int) -> Callable[[Trainer], None]:
         """What previews are made of, for whoever makes them."""
         if self._preview is None:
-            return lambda trainer: None
+            return (lambda trainer: None) if self._watch is None else self._watch.after
         preview, count = self._preview, self._count
 
         def after(trainer: Trainer) -> None:

@@ -67,6 +67,31 @@ class Hooks:
     save_every: float = field(default=60.0)  # seconds
 
 
+class WeightAverage:
+    """The exponential moving average of a network's weights over its updates; ours, the paper speaks of none.
+
+    Bias-corrected, as Adam's moments are: the decayed sums start from 0, and `apply` divides by the decayed sum of ones
+    that is kept as the last of them. Begun from the first update's weights it would still hold much of them, which is
+    noise, at the end of a short training. All of it is on the device, so that no update waits for a count.
+    """
+
+    def __init__(self, network: EncoderDecoder, decay: float) -> None:
+        self._weights = [p.detach() for p in network.parameters()]
+        self._one = torch.ones((), device=self._weights[0].device)
+        self._share = 1 - decay
+        self.sums = [torch.zeros_like(w) for w in (*self._weights, self._one)]
+
+    def add(self) -> None:
+        """Count the network's present weights."""
+        torch._foreach_lerp_(self.sums, [*self._weights, self._one], self._share)
+
+    def apply(self) -> None:
+        """Make the average the network's weights; they stay where nothing has been counted yet."""
+        if self.sums[-1]:
+            for weight, kept in zip(self._weights, self.sums, strict=False):
+                torch.div(kept, self.sums[-1], out=weight)
+
+
 class Trainer:
     """Trains one network on one window; `run` can be left and entered again at any update."""
 
@@ -77,7 +102,7 @@ class Trainer:
         self.device = window.plate.device
         self.schedule = Schedule(method, settings, len(window.frames))
         self.objective = Objective(method, settings, window, vgg)
-        self.network = new_network(method, settings.seed, window.frames[0]).to(self.device)
+        self.network = new_network(method, settings.seed, window.frames[0], settings.initialisation).to(self.device)
         self.network.to(memory_format=torch.channels_last if method.dims == 2 else torch.channels_last_3d)
         fused = self.device.type in ("cuda", "cpu")
         self.optimizer = torch.optim.Adam(self.network.parameters(), lr=settings.learning_rate, fused=fused)
@@ -89,6 +114,7 @@ class Trainer:
         self._best: Snapshot | None = None
         self._good: Snapshot | None = None  # the state to go back to, proven by the losses after it
         self._candidate: Snapshot | None = None  # the next such one, not proven yet
+        self._average = WeightAverage(self.network, settings.weight_average) if self._averages() else None
 
     # -- the loop ---------------------------------------------------------------------------------------------
 
@@ -112,19 +138,22 @@ class Trainer:
             left = (now - resumed) / timed * (self.schedule.total - self.state.update) if timed >= TIMED else None
             hooks.progress(self.state.update, self.schedule.total, self.state.smooth, left)
             hooks.after(self)
+            resumed += time.monotonic() - now  # who looks on does not slow the training down
             if self.state.update % READ_EVERY == 0 and now - saved > hooks.save_every:
                 hooks.save(self)
                 saved = time.monotonic()
         self._finish(hooks)
 
     def _finish(self, hooks: Hooks) -> None:
-        """The last, partial reading; the best state (dip); the settled statistics."""
+        """The last, partial reading; the best state (dip) or the averaged weights; the settled statistics."""
         if self._meter[1].any():
             self._read(hooks)
         if not all(bool(torch.isfinite(p).all()) for p in self.network.parameters()):
             self._recover(hooks)  # the very last step broke it: no reading has seen that
-        if self.method.single_frame and self.settings.keep_best_every:
+        if self._keeps_best():
             self._choose_best()
+        if self._average is not None:
+            self._average.apply()
         settle(self.network, self.window, self.schedule.size)
 
     def _update(self) -> None:
@@ -141,10 +170,12 @@ class Trainer:
             terms = self.objective.terms(batch, frames, picture, flow)
         loss = weighted_sum(terms, self.objective.weights_at(state.update / self.schedule.total))
         self._measure(terms, loss)
-        if self.method.single_frame and self._is_kept(state.update):
+        if self._is_kept(state.update):
             self._keep_if_best(float(terms[methods.RECONSTRUCTION].detach()))
         loss.backward()
         self.optimizer.step()
+        if self._average is not None:
+            self._average.add()
         state.update += 1
 
     def _measure(self, terms: dict[str, Tensor], loss: Tensor) -> None:
@@ -221,9 +252,15 @@ class Trainer:
 
     # -- the best of the states (dip) -------------------------------------------------------------------------
 
+    def _keeps_best(self) -> bool:
+        return self.method.single_frame and self.settings.keep_best_every > 0
+
+    def _averages(self) -> bool:
+        """Not where the best state is chosen, by losses of those very weights: an average has none to compare."""
+        return self.settings.weight_average > 0 and not self._keeps_best()
+
     def _is_kept(self, update: int) -> bool:
-        every = self.settings.keep_best_every
-        return bool(every) and update > 0 and update % every == 0
+        return self._keeps_best() and update > 0 and update % self.settings.keep_best_every == 0
 
     def _keep_if_best(self, loss: float) -> None:
         """`loss` is L_r of the present weights, before the step that follows."""
@@ -244,10 +281,12 @@ class Trainer:
     # -- state ------------------------------------------------------------------------------------------------
 
     def _state(self) -> Snapshot:
-        """Network and optimiser, copied, on the device: what training can go back to."""
+        """Network, optimiser and averaged weights, copied, on the device: what training can go back to."""
         state = {f"network.{k}": v for k, v in self.network.state_dict().items()}
         for n, moments in self.optimizer.state_dict()["state"].items():
             state.update({f"adam.{n}.{k}": v for k, v in moments.items()})
+        if self._average is not None:
+            state.update({f"average.{n}": v for n, v in enumerate(self._average.sums)})
         return _clone(state)
 
     def _restore(self, state: Snapshot) -> None:
@@ -264,6 +303,9 @@ class Trainer:
         optimizer = self.optimizer.state_dict()
         optimizer["state"] = moments
         self.optimizer.load_state_dict(optimizer)
+        if self._average is not None:
+            for n, kept in enumerate(self._average.sums):
+                kept.copy_(state[f"average.{n}"])
 
     def begin_from(self, weights: Snapshot) -> None:
         """Start with a network that has learned something like this window, instead of a fresh one."""
@@ -301,11 +343,11 @@ def _clone(state: dict[str, Tensor]) -> Snapshot:
     return {k: v.detach().clone() for k, v in state.items()}
 
 
-def new_network(method: Method, seed: int, frame: int) -> EncoderDecoder:
+def new_network(method: Method, seed: int, frame: int, initialisation: str = "lecun") -> EncoderDecoder:
     """A fresh network, the same on every device: drawn on the CPU from the seed and the window's first frame."""
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed((seed * 1_000_003 + frame) % 2**63)
-        return EncoderDecoder(method.dims, method.flow)
+        return EncoderDecoder(method.dims, method.flow, initialisation)
 
 
 @torch.no_grad()

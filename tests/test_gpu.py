@@ -19,7 +19,7 @@ pytestmark = [
 
 
 def trainer_on(name, precision, method="dip-vid-flow", perceptual=False):
-    settings = SolveSettings(method=method, size=(128, 96), batch=4, flow_input="filled")
+    settings = SolveSettings(method=method, size=(128, 96), batch=4, flow_input="filled", weight_average=0.9)
     random = np.random.default_rng(0)
     plate = np.kron(random.random((8, 12, 16, 3), np.float32), np.ones((1, 8, 8, 1), np.float32))
     known = np.ones(plate.shape[:3], bool)

@@ -150,6 +150,51 @@ def test_the_sum_is_eq_2():
     assert float(losses.weighted_sum(terms, weights)) == pytest.approx(2 + 0.3 + 5)
 
 
+def test_averaged_over_the_frame_each_term_is_the_papers_norm_up_to_a_constant(rand):
+    """What the mask shuts out counts 0, and counts: the value is the norm over N x C x H x W, whatever the mask."""
+    image, other, known = rand(N, C, H, W), rand(N, C, H, W), (rand(N, 1, H, W) > 0.4).float()
+    flow, target, grid = rand(N, 2, H, W), rand(N, 2, H, W), pixel_grid(H, W)
+    soft = rand(N, 1, H, W)
+    _, inside = warp(other, flow, grid)
+    warped = slow_warp(other, flow)[0]
+    cell = known[:, :, :6, :6].reshape(N, 1, 3, 2, 3, 2).mean((3, 5))  # a feature map of half the size
+    features, targets = (
+        {"relu1_2": rand(N, 4, 6, 6), "relu2_2": rand(N, 5, 3, 3)},
+        {"relu1_2": rand(N, 4, 6, 6), "relu2_2": rand(N, 5, 3, 3)},
+    )
+    square = known[:, :, :6, :6]
+
+    def norm(difference, mask):
+        return float(((mask * difference) ** 2).mean())
+
+    expected = {
+        "reconstruction": norm(image - other, known),
+        "soft": norm(image - other, soft),
+        "flow": norm(flow - target, known),
+        "consistency": norm(warped - image, (1 - known) * inside),
+        "perceptual": norm(features["relu1_2"] - targets["relu1_2"], square)
+        + norm(features["relu2_2"] - targets["relu2_2"], cell),
+        "guard": norm(image - other, 1 - known),
+    }
+    found = {
+        "reconstruction": losses.reconstruction_loss(image, other, known, average="frame"),
+        "soft": losses.reconstruction_loss(image, other, soft, average="frame"),
+        "flow": losses.flow_loss(flow, target, known, average="frame"),
+        "consistency": losses.consistency_loss(image, other, flow, known, grid, average="frame"),
+        "perceptual": losses.perceptual_loss(features, targets, square, average="frame"),
+        "guard": losses.guard_loss(image, other, known, average="frame"),
+    }
+    assert {name: float(value) for name, value in found.items()} == pytest.approx(expected, rel=1e-4)
+    assert float(losses.reconstruction_loss(image, other, torch.zeros(N, 1, H, W), average="frame")) == 0
+
+
+def test_the_terms_of_two_directions_are_averaged_name_by_name():
+    found = [{"flow": torch.tensor(2.0), "consistency": torch.tensor(5.0)}, {"flow": torch.tensor(4.0)}]
+    found[1]["consistency"] = torch.tensor(8.0)
+    assert losses.mean_terms(found) == {"flow": 3.0, "consistency": 6.5}
+    assert losses.mean_terms(found[:1]) == found[0]
+
+
 def test_guard_pulls_the_hole_alone_towards_the_smooth_fill(rand):
     image, smooth, known = rand(N, C, H, W), rand(N, C, H, W), (rand(N, 1, H, W) > 0.4).float()
     expected = masked_mean(image - smooth, 1 - known)

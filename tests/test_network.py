@@ -104,15 +104,36 @@ def test_flow_beside_a_3d_network_is_refused():
         EncoderDecoder(3, flow=True)
 
 
-def test_initialisation_is_lecuns():
+@pytest.mark.parametrize(("chosen", "gain"), [({}, 1), ({"initialisation": "he"}, (2 / (1 + 0.2**2)) ** 0.5)])
+def test_initialisation_is_lecuns_or_hes_for_leaky_relu(chosen, gain):
     torch.manual_seed(0)
-    network = EncoderDecoder(2, flow=True)
+    network = EncoderDecoder(2, flow=True, **chosen)
     for convolution in convolutions(network):
         fan_in = convolution.weight[0].numel()
         if convolution.weight.numel() > 5000:
-            assert convolution.weight.std().item() == pytest.approx(fan_in**-0.5, rel=0.05)
+            assert convolution.weight.std().item() == pytest.approx(gain * fan_in**-0.5, rel=0.05)
+            assert convolution.weight.abs().max() > 3 * gain * fan_in**-0.5  # normal, not uniform
         if convolution.bias is not None:
             assert not convolution.bias.any()
+
+
+@pytest.mark.parametrize("dims", [2, 3])
+def test_uniform_initialisation_is_pytorchs_own_for_convolutions(dims):
+    torch.manual_seed(0)
+    network = EncoderDecoder(dims, initialisation="uniform")
+    for convolution in convolutions(network):
+        bound = convolution.weight[0].numel() ** -0.5  # kaiming_uniform_ with a = 5^1/2 comes to this
+        assert convolution.weight.abs().max() <= bound
+        if convolution.weight.numel() > 5000:
+            assert convolution.weight.abs().max() > 0.99 * bound
+            assert convolution.weight.std().item() == pytest.approx(bound * 3**-0.5, rel=0.05)
+        if convolution.bias is not None:
+            assert 0 < convolution.bias.abs().max() <= bound
+
+
+def test_an_unknown_initialisation_is_refused():
+    with pytest.raises(KeyError):
+        EncoderDecoder(2, initialisation="xavier")
 
 
 def test_3d_stride_and_upsampling_leave_the_number_of_frames_alone():

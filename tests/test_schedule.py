@@ -15,15 +15,26 @@ def test_flow_batches_are_every_start_interval_and_direction():
     length = 30
     schedule = Schedule(FLOW, SolveSettings(), length)
     expected = {
-        (tuple(start + k * t for k in range(5)), t, back)
+        (tuple(start + k * t for k in range(5)), t, (back,))
         for t in (1, 3, 5)
         for start in range(length)
         for back in (False, True)
         if start + 4 * t < length
     }
-    assert {(b.frames, b.interval, b.backward) for b in schedule.batches} == expected
+    assert {(b.frames, b.interval, b.directions) for b in schedule.batches} == expected
     assert len(schedule.batches) == len(expected) == 2 * (26 + 18 + 10)
     assert schedule.total == len(expected) * 100 * 20
+
+
+def test_with_both_directions_in_a_batch_there_are_half_as_many():
+    one = Schedule(FLOW, SolveSettings(), 30)
+    both = Schedule(FLOW, SolveSettings(directions="both"), 30)
+    assert {b.directions for b in both.batches} == {(False, True)}
+    assert len(both.batches) == len(one.batches) / 2
+    assert both.total == one.total / 2
+    assert {(b.frames, b.interval) for b in both.batches} == {(b.frames, b.interval) for b in one.batches}
+    # a method without flow has no directions
+    assert Schedule(VID, SolveSettings(directions="both"), 30).batches == Schedule(VID, SolveSettings(), 30).batches
 
 
 def test_the_others_use_consecutive_frames_only():
@@ -93,4 +104,4 @@ def test_learning_rate_is_constant_or_a_falling_half_cosine():
 
 
 def test_all_batches_leaves_out_what_does_not_fit():
-    assert all_batches(4, 5, (1, 3), (False,)) == []
+    assert all_batches(4, 5, (1, 3), ((False,),)) == []

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import torch
 
-from ilvi_core import methods, train, window
+from ilvi_core import losses, methods, train, window
 from ilvi_core.entry import Entry, begin
 from ilvi_core.flow import dis_flow
 from ilvi_core.host.errors import Cancelled, IlviError
@@ -59,16 +59,17 @@ def stopping_after(updates):
 
 @pytest.mark.parametrize("stop_at", [10, 13])
 @pytest.mark.parametrize(
-    ("method", "frames"),
+    ("method", "frames", "more"),
     [
-        ("dip-vid-flow", 5),
-        ("dip-vid", 4),
-        pytest.param("dip-vid-3dcn", 3, marks=pytest.mark.slow),
-        ("dip", 1),
+        ("dip-vid-flow", 5, {}),
+        ("dip-vid", 4, {}),
+        pytest.param("dip-vid-3dcn", 3, {}, marks=pytest.mark.slow),
+        ("dip", 1, {}),
+        ("dip", 1, {"keep_best_every": 0, "weight_average": 0.9}),
     ],
 )
-def test_resume_gives_bit_for_bit_what_an_uninterrupted_run_gives(tmp_path, method, frames, stop_at):
-    changes = {"frames": frames, "keep_best_every": 8, "dip_updates": 24}
+def test_resume_gives_bit_for_bit_what_an_uninterrupted_run_gives(tmp_path, method, frames, more, stop_at):
+    changes = {"frames": frames, "keep_best_every": 8, "dip_updates": 24, **more}
     whole = trainer_for(method, **changes)
     logged = []
     whole.run(Hooks(log=logged.append))
@@ -159,8 +160,10 @@ def test_a_training_that_always_diverges_ends_with_a_sentence(monkeypatch):
     assert "learning_rate" in caught.value.hint
 
 
-def test_dip_takes_the_best_of_its_states():
-    trainer = trainer_for("dip", frames=1, dip_updates=30, keep_best_every=5, max_updates=0)
+@pytest.mark.parametrize("average", [0, 0.9])
+def test_dip_takes_the_best_of_its_states_and_no_average(average):
+    changes = {"keep_best_every": 5, "weight_average": average}
+    trainer = trainer_for("dip", frames=1, dip_updates=30, max_updates=0, **changes)
     seen = {}
 
     def progress(done, total, loss, left):
@@ -231,14 +234,15 @@ def break_at(trainer, update):
 
 
 def test_divergence_after_a_resume_recovers_as_without_one(tmp_path):
-    whole = trainer_for("dip-vid", max_updates=40)
+    changes = {"max_updates": 40, "weight_average": 0.9}  # the average goes back with the weights it is of
+    whole = trainer_for("dip-vid", **changes)
     whole.run(Hooks(progress=break_at(whole, 22)))
-    half = trainer_for("dip-vid", max_updates=40)
+    half = trainer_for("dip-vid", **changes)
     work = FolderWork(begin(tmp_path / "work", {}), "print", resume=False)
     hooks = dataclasses.replace(stopping_after(24), save=lambda t: work.save(0, t), progress=break_at(half, 22))
     with pytest.raises(Cancelled):
         half.run(hooks)
-    rest = trainer_for("dip-vid", max_updates=40)
+    rest = trainer_for("dip-vid", **changes)
     assert FolderWork(Entry.open(tmp_path / "work"), "print", resume=True).restore(0, rest)
     rest.run(Hooks())
     assert rest.state.recoveries == whole.state.recoveries == 1
@@ -247,13 +251,52 @@ def test_divergence_after_a_resume_recovers_as_without_one(tmp_path):
         assert torch.equal(value, rest.network.state_dict()[name]), name
 
 
-@pytest.mark.parametrize("broken_at", [21, 23])
-def test_divergence_in_the_last_updates_is_noticed_too(broken_at):
-    trainer = trainer_for("dip-vid", max_updates=24 if broken_at == 21 else 23)
+@pytest.mark.parametrize(("broken_at", "average"), [(21, 0), (23, 0), (21, 0.9)])
+def test_divergence_in_the_last_updates_is_noticed_too(broken_at, average):
+    trainer = trainer_for("dip-vid", max_updates=24 if broken_at == 21 else 23, weight_average=average)
     warnings = []
     trainer.run(Hooks(progress=break_at(trainer, broken_at), warning=lambda code, text: warnings.append(code)))
     assert warnings == ["diverged"]
     assert all(torch.isfinite(v).all() for v in trainer.network.state_dict().values())
+
+
+@pytest.mark.parametrize(
+    ("method", "more", "broken"),
+    [("dip-vid", {}, False), ("dip", {"frames": 1, "keep_best_every": 0}, True)],
+)
+def test_the_result_is_the_bias_corrected_average_of_the_weights(monkeypatch, method, more, broken):
+    """Of those that a divergence did not undo: the state after update 10 is proven at 20, and gone back to at 30."""
+    monkeypatch.setattr(train, "REMEMBER_EVERY", 10)
+    decay, total = 0.9, 34 if broken else 12
+    trainer = trainer_for(method, max_updates=total, dip_updates=total, weight_average=decay, **more)
+    breaks = break_at(trainer, 22 if broken else -1)
+    seen = {}
+
+    def progress(done, total, loss, left):
+        seen[done] = [p.detach().double().clone() for p in trainer.network.parameters()]
+        breaks(done, total, loss, left)
+
+    warnings, settled = [], []
+    monkeypatch.setattr(train, "settle", lambda network, *rest: settled.append(next(network.parameters()).clone()))
+    trainer.run(Hooks(progress=progress, warning=lambda code, text: warnings.append(code)))
+    assert warnings == ["diverged"] * broken
+    counted = [*range(1, 11), *range(31, total + 1)] if broken else range(1, total + 1)
+    sums, ones = [torch.zeros_like(p) for p in seen[1]], 0.0
+    for update in counted:
+        sums = [decay * s + (1 - decay) * p for s, p in zip(sums, seen[update], strict=True)]
+        ones = decay * ones + (1 - decay)
+    assert 0.7 < ones < 1
+    parameters = list(trainer.network.parameters())
+    for found, s, last in zip(parameters, sums, seen[total], strict=True):
+        torch.testing.assert_close(found.double(), s / ones, rtol=1e-4, atol=1e-6)
+        assert not torch.equal(found.double(), last)
+    assert torch.equal(settled[0], parameters[0])  # the statistics are the averaged network's
+
+
+def test_without_an_average_none_is_kept():
+    assert not [name for name in trainer_for("dip-vid").tensors() if "average" in name]
+    kept = [name for name in trainer_for("dip-vid", weight_average=0.9).tensors() if "average" in name]
+    assert len(kept) == 1 + len(list(trainer_for("dip-vid").network.parameters()))
 
 
 def test_a_run_shorter_than_a_reading_is_logged():
@@ -318,6 +361,15 @@ def test_networks_of_one_seed_and_frame_are_the_same_and_leave_torchs_own_dice_a
     assert not torch.equal(next(one.parameters()), next(other.parameters()))
 
 
+def test_the_network_begins_as_the_setting_says():
+    first = {
+        chosen: trainer_for("dip-vid", initialisation=chosen).network.picture for chosen in ("lecun", "he", "uniform")
+    }
+    torch.testing.assert_close(first["he"].weight, first["lecun"].weight * (2 / 1.04) ** 0.5)
+    assert not first["lecun"].bias.any()
+    assert first["uniform"].bias.all()
+
+
 def test_flow_pairs_reach_the_frames_that_they_start_from():
     _, data = make(frames=5)
     forward, backward = data.flows[1, False], data.flows[1, True]
@@ -329,11 +381,11 @@ def test_flow_pairs_reach_the_frames_that_they_start_from():
     assert float((backward.target[inner] * backward.scale).median()) == pytest.approx(-2, abs=0.3)
 
 
-@pytest.mark.parametrize("backward", [False, True])
-def test_only_the_batchs_own_flow_channels_learn(backward):
-    settings, data = make(frames=5)
+@pytest.mark.parametrize("directions", [(False,), (True,), (False, True)])
+def test_only_the_batchs_own_flow_channels_learn(directions):
+    settings, data = make(frames=5, directions="both" if len(directions) == 2 else "one")
     trainer = Trainer(methods.METHODS["dip-vid-flow"], settings, data, torch.float32)
-    index = next(n for n, b in enumerate(trainer.schedule.batches) if b.interval == 3 and b.backward == backward)
+    index = next(n for n, b in enumerate(trainer.schedule.batches) if (b.interval, b.directions) == (3, directions))
     batch, frames = trainer.schedule.batches[index], trainer._batches[index]
     picture, flow = generate(trainer.network, data.noise[list(batch.frames)])
     flow = data.crop(flow)
@@ -341,10 +393,43 @@ def test_only_the_batchs_own_flow_channels_learn(backward):
     terms = trainer.objective.terms(batch, frames, data.crop(picture), flow)
     sum(terms.values()).backward()
     learned = {c for c in range(12) if bool(flow.grad[:, c].any())}
-    assert learned == ({8, 9} if backward else {2, 3})
+    assert learned == {c for backward in directions for c in ((8, 9) if backward else (2, 3))}
     # forward flow starts from all frames but the last of the batch, backward from all but the first
     with_gradient = [bool(flow.grad[n].any()) for n in range(2)]
-    assert with_gradient == ([False, True] if backward else [True, False])
+    assert with_gradient == [False in directions, True in directions]
+
+
+def test_of_both_directions_flow_and_consistency_are_the_mean():
+    trainer = trainer_for(directions="both")
+    batch, frames = trainer.schedule.batches[0], trainer._batches[0]
+    with torch.no_grad():
+        picture, flow = (trainer.window.crop(x) for x in generate(trainer.network, trainer.window.noise[frames]))
+        both, forward, backward = (
+            trainer.objective.terms(dataclasses.replace(batch, directions=ways), frames, picture, flow)
+            for ways in ((False, True), (False,), (True,))
+        )
+    assert set(both) == {"reconstruction", "flow", "consistency"}
+    assert both["reconstruction"] == forward["reconstruction"]
+    for name in ("flow", "consistency"):
+        assert 0 < forward[name] != backward[name] > 0
+        assert float(both[name]) == pytest.approx(float(forward[name] + backward[name]) / 2, rel=1e-6)
+
+
+def test_every_term_is_averaged_as_the_setting_says(monkeypatch):
+    asked = []
+    true = losses.masked_mean_square
+
+    def spy(difference, mask, average="mask"):
+        asked.append(average)
+        return true(difference, mask, average)
+
+    monkeypatch.setattr(losses, "masked_mean_square", spy)
+    for chosen in ("mask", "frame"):
+        asked.clear()
+        settings, data = make(loss_average=chosen, guard_weight=0.5)
+        window.add_features(data, vgg := lambda picture: {"relu1_2": picture}, torch.float32)
+        Trainer(methods.METHODS["dip-vid-flow"], settings, data, torch.float32, vgg)._update()
+        assert asked == [chosen] * 5  # L_r, L_f, L_c, L_p and the guard
 
 
 def test_the_guard_fades_to_nothing():

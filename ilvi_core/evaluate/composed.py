@@ -2,20 +2,27 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 
 import cv2
 import numpy as np
 
+from ilvi_core.demo import make_clip
 from ilvi_core.host.errors import InputError
 from ilvi_core.images import DISPLAY, open_source
 from ilvi_core.matte import matte_values
-from ilvi_core.pictures import Source
+from ilvi_core.pictures import ArraySource, Source
+
+DEMO, DEMO_FRAMES = "demo:", 24
 
 
 @dataclass(frozen=True)
 class Pair:
-    """A clip by its frames, and the matte that is laid over it; paths as `ilvi render` takes them."""
+    """A clip by its frames, and the matte that is laid over it.
+
+    Paths as `ilvi render` takes them, or `demo:SEED` or `demo:SEED:FRAMES`: the demo's clip, which needs no data.
+    """
 
     name: str
     frames: str
@@ -65,7 +72,8 @@ def compose(pair: Pair, size: tuple[int, int], count: int = 0) -> Composed:
 
     size: width, height, px. InputError where a clip cannot be read, is scene-linear, or its matte is empty or whole.
     """
-    frames, mattes = open_source(pair.frames, f"Clip {pair.name}"), open_source(pair.matte, f"Matte of {pair.name}")
+    frames = _open(pair.frames, f"Clip {pair.name}", size, "truth")
+    mattes = _open(pair.matte, f"Matte of {pair.name}", size, "matte")
     if frames.encoding != DISPLAY:
         raise InputError(f"Clip {pair.name} is scene-linear.", "The measures are of display values: convert it first.")
     length = min(len(frames.frames), len(mattes.frames))
@@ -76,10 +84,21 @@ def compose(pair: Pair, size: tuple[int, int], count: int = 0) -> Composed:
         raise InputError(f"The matte of {pair.name} covers {holes.mean():.0%}.", "Choose another matte for it.")
     choices = [
         f"centre crop to the aspect of {size[0]}x{size[1]}, area resize",
-        "a working pixel is hole when any pixel in it is matte",
+        "a working pixel is hole when any pixel in it is matte (above .5); in the plate it is grey (.5)",
         f"frames 1 to {length} of {len(frames.frames)}, mattes 1 to {length} of {len(mattes.frames)}, in order",
     ]
     return Composed(pair.name, np.clip(truth, 0, 1), holes, tuple(choices))
+
+
+def _open(text: str, what: str, size: tuple[int, int], part: str) -> Source | ArraySource:
+    """A source of pictures by its path; of the demo's clip its `part`, twice as large as it is needed."""
+    if not text.startswith(DEMO):
+        return open_source(text, what)
+    found = re.fullmatch(r"demo:(\d{1,9})(?::(\d{1,4}))?", text)
+    if not found or found[2] == "0":
+        raise InputError(f"{what} is '{text}'.", "Write it as demo:SEED or demo:SEED:FRAMES, such as demo:3:24.")
+    clip = make_clip(int(found[2] or DEMO_FRAMES), 2 * size[0], 2 * size[1], int(found[1]))
+    return ArraySource(getattr(clip, part), what, DISPLAY)
 
 
 def crop(picture: np.ndarray, size: tuple[int, int]) -> np.ndarray:
@@ -101,7 +120,7 @@ def _resized(picture: np.ndarray, size: tuple[int, int]) -> np.ndarray:
     return cv2.resize(picture, size, interpolation=cv2.INTER_AREA)
 
 
-def _hole(mattes: Source, frame: int, size: tuple[int, int]) -> np.ndarray:
+def _hole(mattes: Source | ArraySource, frame: int, size: tuple[int, int]) -> np.ndarray:
     """(h, w) bool: every working pixel that the matte touches."""
     values = matte_values(mattes.read(frame), "luminance", False)
     touched = (crop(values, size) > 0.5).astype(np.float32)

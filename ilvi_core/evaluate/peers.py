@@ -9,6 +9,7 @@ import numpy as np
 
 from ilvi_core.smooth import smooth_fill
 
+VERSION = 1  # raised when one of them gives other fills
 RADIUS = 5  # px, of OpenCV's inpainting
 LEAST_MATCHES = 12  # of a homography
 REPROJECTION = 2.0  # px, up to which a match agrees with it

@@ -98,22 +98,26 @@ class SolveSettings:
     context: float = 0.5  # region 'hole': margin on each side, as a fraction of the hole's box
     window: int = 0  # frames that one network is trained on; 0: the whole range
     noise: float = 0.1  # the input noise is uniform between 0 and this
+    initialisation: str = "lecun"  # of the weights: lecun, he (wider, for LeakyReLU) or uniform (PyTorch's default)
     # the schedule (N, M, E of the supplement's section 3)
     batch: int = 5  # N, frames
     updates_per_batch: int = 100  # M, on each batch before the next one
     epochs: int = 20  # E; each goes through all possible batches once
     max_updates: int = 0  # stop after so many for each network; 0: no such limit
     intervals: tuple[int, ...] = FLOW_INTERVALS  # frame distances of batches and flow (dip-vid-flow; the others use 1)
+    directions: str = "one"  # of flow in an update: one (forward or backward) or both (half as many batches)
     dip_updates: int = 5000  # dip: updates for each frame
     keep_best_every: int = 100  # dip: the best of the states after every so many updates is the result
     learning_rate: float = 0.01  # Adam
     rate_schedule: str = "constant"  # or cosine: down to nothing at the last update
+    weight_average: float = 0.0  # decay of the weights' moving average, then the result (but for dip's best); 0: none
     patience: int = 0  # stop after so many updates without 1% less L_r; 0: never
     # the losses (eq. 2)
     reconstruction_weight: float = 1.0  # of L_r, eq. 3
     flow_weight: float = 0.1  # of L_f, eq. 4
     consistency_weight: float = 1.0  # of L_c, eq. 5
     perceptual_weight: float = 0.01  # of L_p, eq. 6
+    loss_average: str = "mask"  # each term is the mean over its mask's pixels, or over the whole frame's: mask, frame
     guard_weight: float = 0.0  # ours: a pull of the hole to its smooth fill, fading to 0, against inventing
     perceptual_layers: tuple[str, ...] = PERCEPTUAL_LAYERS  # K of eq. 6
     consistency_gradient: str = "both"  # which of L_c's two frames learns from it: both, warped or reference
@@ -127,7 +131,10 @@ class SolveSettings:
         normalise(self)
         one_of(self, "method", METHOD_NAMES)
         one_of(self, "region", ("frame", "hole"))
+        one_of(self, "initialisation", ("lecun", "he", "uniform"))
+        one_of(self, "directions", ("one", "both"))
         one_of(self, "rate_schedule", ("constant", "cosine"))
+        one_of(self, "loss_average", ("mask", "frame"))
         one_of(self, "consistency_gradient", ("both", "warped", "reference"))
         one_of(self, "flow", ("auto", "dis", "raft_large", "raft_small"))
         one_of(self, "flow_input", ("plate", "filled"))
@@ -166,6 +173,7 @@ _SOLVE_LIMITS = (
     ("dip_updates", 1, 10_000_000),
     ("keep_best_every", 0, 10_000_000),
     ("learning_rate", 1e-8, 10.0),
+    ("weight_average", 0.0, 0.999999),
     ("patience", 0, 10_000_000),
     ("reconstruction_weight", 0.0, 1e6),
     ("flow_weight", 0.0, 1e6),

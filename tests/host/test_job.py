@@ -247,6 +247,7 @@ def test_defaults_are_the_paper_s() -> None:
     assert (s.noise, s.intervals, s.dip_updates, s.keep_best_every) == (0.1, (1, 3, 5), 5000, 100)
     assert s.perceptual_layers == ("relu1_2", "relu2_2", "relu3_3")
     assert (s.method, s.precision, s.flow_input) == ("dip-vid-flow", "float32", "plate")
+    assert (s.initialisation, s.directions, s.loss_average, s.weight_average) == ("lecun", "one", "mask", 0)
 
 
 @pytest.mark.parametrize(
@@ -267,6 +268,10 @@ def test_defaults_are_the_paper_s() -> None:
         ("matte_invert", 1, "matte_invert is '1', expected true or false."),
         ("matte_channel", 3, "matte_channel is '3', expected text."),
         ("matte_threshold", 1, "matte_threshold is 1.0, expected 0 to 0.999."),
+        ("weight_average", 1, "weight_average is 1.0, expected 0 to 0.999999."),
+        ("directions", "forward", "directions is 'forward'."),
+        ("initialisation", "xavier", "initialisation is 'xavier'."),
+        ("loss_average", "sum", "loss_average is 'sum'."),
         ("size", "384", "size is [384], expected width and height."),
         ("size", "384xtall", "size is '384xtall', expected whole numbers, comma between."),
         ("size", 384, "size is '384', expected whole numbers, comma between."),

@@ -1,0 +1,100 @@
+"""results.json: every clip, every method, every number, and where they come from."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+from ilvi_core.evaluate.complexity import Complexity, complexity, halves
+from ilvi_core.evaluate.composed import Composed
+from ilvi_core.evaluate.measure import COLUMNS
+from ilvi_core.evaluate.provenance import commit, machine, now, versions
+from ilvi_core.evaluate.suite import Footage, Suite, Variant
+from ilvi_core.files import publish
+
+FILE = "results.json"
+DONE, FAILED = "done", "failed"
+Scores = Callable[[str], tuple[dict[str, float | None], str]]
+
+
+class Results:
+    """Gathers what is known of an evaluation and writes it down."""
+
+    def __init__(self, suite: Suite, folder: Path, device: str) -> None:
+        self._suite, self._folder, self._device = suite, folder, device
+        self._clips: dict[str, dict[str, Any]] = {}
+        self._totals: dict[str, float] = {}
+        self._runs: dict[tuple[str, str], dict[str, Any]] = {}
+        self._left_out: dict[tuple[str, str], str] = {}
+
+    def describe(self, footage: Footage, clip: Composed) -> None:
+        """What is to be said of a clip, once."""
+        if footage.id in self._clips:
+            return
+        shares = clip.holes.mean(axis=(1, 2))
+        hard = complexity(clip.truth) if len(clip.truth) > 1 else Complexity(0.0, 0.0, "one frame: no motion")
+        self._totals[footage.id] = hard.total
+        self._clips[footage.id] = {
+            "id": footage.id,
+            "name": footage.pair.name,
+            "size": list(footage.size),
+            "frames": len(clip.truth),
+            "hole": float(shares.mean()),
+            "hole_largest": float(shares.max()),
+            "choices": list(clip.choices),
+            "complexity": {"total": hard.total, **asdict(hard)},
+        }
+
+    def add(self, record: dict[str, Any]) -> None:
+        """A run's record, done or failed."""
+        self._runs[record["clip"], record["method"]] = record
+
+    def leave_out(self, footage: Footage, variant: Variant, why: str) -> None:
+        """A run that there will not be."""
+        self._left_out[footage.id, variant.id] = why
+
+    def write(self, scores: Scores) -> dict[str, Any]:
+        """Publish and return it. scores: FID and how it was measured, by the name of a run's Inception features."""
+        suite = self._suite
+        hard, _ = halves(self._totals)
+        order = {(f.id, v.id): n for n, (f, v) in enumerate((f, v) for f in suite.clips for v in suite.variants)}
+        runs = [dict(self._runs[pair]) for pair in sorted(self._runs, key=lambda pair: order[pair])]
+        for run in runs:
+            if run["status"] == DONE:
+                found, described = scores(run.pop("inception", ""))
+                run["metrics"] = {**run["metrics"], **found}
+                run["notes"] = {**run["notes"], "fid": described}
+        content = {
+            "suite": {
+                "name": suite.name,
+                "about": suite.about,
+                "seed": suite.seed,
+                "row": suite.row,
+                "players": suite.players,
+            },
+            "finished": len(runs) + len(self._left_out) == len(order),
+            "made": now(),
+            "seconds": sum(run["seconds"] for run in runs),
+            "machine": machine(self._device),
+            "versions": versions(),
+            "commit": commit(),
+            "clips": [
+                {**self._clips[f.id], "half": "complex" if f.id in hard else "simple"}
+                for f in suite.clips
+                if f.id in self._clips
+            ],
+            "methods": [_method(asdict(variant)) for variant in suite.variants],
+            "measured": [asdict(column) for column in COLUMNS],
+            "runs": runs,
+            "left_out": [{"clip": c, "method": m, "why": why} for (c, m), why in self._left_out.items()],
+        }
+        publish(self._folder / FILE, (json.dumps(content, indent=1) + "\n").encode())
+        return content
+
+
+def _method(variant: dict[str, Any]) -> dict[str, Any]:
+    variant.pop("match_edge")
+    return variant

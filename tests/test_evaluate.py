@@ -1,0 +1,354 @@
+"""`ilvi evaluate`: every run once, with its numbers, whatever happens in between."""
+
+import json
+import shutil
+import time
+from types import SimpleNamespace
+
+import numpy as np
+import pytest
+
+from ilvi_core import bench, cli
+from ilvi_core.evaluate import measure, ours, run, store, watch
+from ilvi_core.evaluate.composed import compose
+from ilvi_core.evaluate.metrics import video_psnr, video_ssim
+from ilvi_core.evaluate.run import Evaluation
+from ilvi_core.evaluate.suite import load_suite
+from ilvi_core.host.errors import Cancelled, IlviError, InputError
+from ilvi_core.report import Report
+
+SUITE = """
+about: Two methods of ours and a peer.
+clips: {street: "demo:1:6"}
+mattes: {ball: "demo:2:6"}
+sizes: [64x48]
+solve: {patience: 0, precision: float32}
+budgets: [{passes: 20}]
+methods:
+  DIP: {method: dip, budgets: [{passes: 2}]}
+  Flow: {method: dip-vid-flow}
+  Telea: {peer: telea}
+"""
+
+
+class Asked(Report):
+    """Stops at an update of the training, and keeps what it was told."""
+
+    def __init__(self, at=None):
+        self.at, self.told, self.warned = at, [], []
+
+    def progress(self, phase, done, total, loss=None, left=None):
+        if phase == "train" and self.at is not None and total > 10 and done >= self.at:
+            self.at = -1
+
+    def stop(self):
+        return self.at == -1
+
+    def info(self, text):
+        self.told.append(text)
+
+    def warning(self, code, text):
+        self.warned.append(text)
+
+
+def evaluate(folder, text=SUITE, report=None):
+    folder.mkdir(exist_ok=True)
+    (folder / "suite.yaml").write_text(text)
+    return Evaluation(load_suite(str(folder / "suite.yaml")), folder / "out", "cpu", report or Report())
+
+
+@pytest.fixture(scope="module")
+def done(tmp_path_factory):
+    """An evaluation that is done; tests that change it copy it."""
+    folder = tmp_path_factory.mktemp("evaluation")
+    evaluate(folder).run()
+    return folder
+
+
+@pytest.fixture
+def copy(done, tmp_path):
+    shutil.copytree(done, tmp_path / "copy")
+    return tmp_path / "copy"
+
+
+@pytest.fixture
+def solves(monkeypatch):
+    """The methods that are solved from here on."""
+    found = []
+    train = run.train
+    monkeypatch.setattr(
+        run, "train", lambda clip, variant, *rest: found.append(variant.label) or train(clip, variant, *rest)
+    )
+    for name, peer in run.PEERS.items():
+        monkeypatch.setitem(run.PEERS, name, lambda *given, name=name, peer=peer: found.append(name) or peer(*given))
+    return found
+
+
+def results_of(folder):
+    return json.loads((folder / "out" / "results.json").read_text())
+
+
+def test_results_hold_every_run_with_its_numbers_and_where_they_come_from(done):
+    results = results_of(done)
+    assert results["finished"]
+    assert [(r["clip"], r["method"], r["status"]) for r in results["runs"]] == [
+        ("street+ball@64x48", name, "done") for name in ("DIP", "Flow", "Telea")
+    ]
+    names = {column["name"] for column in results["measured"]}
+    for record in results["runs"]:
+        peer = record["method"] == "Telea"
+        assert set(record["metrics"]) == names
+        lacking = {name for name, value in record["metrics"].items() if value is None}
+        assert lacking == {"fid", "fid_frame", *(("psnr_known", "ssim_known") if peer else ())}
+        assert all(record["notes"][name] for name in ("fid", "consistency_psnr", "warp", "seam"))
+        assert record["peak_bytes"] > 50e6
+        assert 0 < record["seconds"] < 120
+        assert {"ilvi", "torch", "numpy", "opencv", "python"} <= record["versions"].keys()
+        assert record["device"].startswith("cpu")
+    assert [r["updates"] for r in results["runs"]] == [12, 24, None]
+    assert [r["networks"] for r in results["runs"]] == [6, 1, None]
+    clip = results["clips"][0]
+    assert clip["size"] == [64, 48]
+    assert clip["frames"] == 6
+    assert 0 < clip["hole"] < clip["hole_largest"] < 0.5
+    assert clip["half"] == "simple"
+    assert results["methods"][1]["budget"] == {"passes": 20}
+
+
+def test_numbers_are_those_of_the_frames_that_are_kept(done):
+    footage = evaluate(done).suite.clips[0]
+    clip = compose(footage.pair, footage.size)
+    record = results_of(done)["runs"][1]
+    fills = store.read_fills(done / "out" / "runs" / footage.id / "Flow", 6)
+    result = store.result_of(clip, fills, True)
+    assert np.array_equal(result[~clip.holes], clip.truth[~clip.holes])
+    assert record["metrics"]["psnr"] == pytest.approx(video_psnr(result, clip.truth))
+    assert record["metrics"]["ssim_hole"] == pytest.approx(video_ssim(result, clip.truth, clip.holes))
+    assert record["metrics"]["psnr_known"] == pytest.approx(video_psnr(fills, clip.truth, ~clip.holes))
+    assert record["metrics"]["psnr_hole"] > 10
+
+
+def test_a_second_run_solves_and_measures_nothing(copy, solves, monkeypatch):
+    monkeypatch.setattr(run.Evaluation, "_measure", None)
+    before = {p: p.stat().st_mtime_ns for p in (copy / "out" / "runs").rglob("*") if p.is_file()}
+    report = Asked()
+    results = evaluate(copy, report=report).run()
+    assert solves == []
+    assert report.told == ["3 runs, 0 of them new."]
+    assert before == {p: p.stat().st_mtime_ns for p in (copy / "out" / "runs").rglob("*") if p.is_file()}
+    assert len(results["runs"]) == 3
+
+
+def test_only_what_was_changed_is_solved_again(copy, solves):
+    evaluate(copy, SUITE.replace("passes: 20", "passes: 22")).run()
+    assert solves == ["Flow"]
+    evaluate(copy, SUITE.replace("passes: 20", "passes: 22") + "  Membrane: {peer: membrane}\n").run()
+    assert solves == ["Flow", "membrane"]
+    evaluate(copy, SUITE.replace("passes: 20", "passes: 22").replace("demo:2:6", "demo:5:6")).run()
+    assert solves[2:] == ["DIP", "Flow", "telea"]  # another matte: all of them
+
+
+def test_a_lost_or_broken_file_is_made_again(copy, solves):
+    runs = copy / "out" / "runs" / "street+ball@64x48"
+    (runs / "Flow" / "fill.0003.png").unlink()
+    (runs / "Telea" / "run.json").write_text("{")
+    evaluate(copy).run()
+    assert solves == ["Flow", "telea"]
+
+
+def test_a_run_that_another_row_has_done_is_taken_over(copy, solves):
+    results = evaluate(copy, SUITE + "  The same: {method: dip-vid-flow, vary: {batch: [5, 4]}}\n").run()
+    assert solves == ["The same batch=4"]  # five is what Flow has
+    flow, _, same, _ = results["runs"][1:]
+    assert same["method"] == "The-same-batch=5"
+    assert same["metrics"] == flow["metrics"]
+    assert same["seconds"] == flow["seconds"]
+    runs = copy / "out" / "runs" / "street+ball@64x48"
+    for name in ("fill.0002.png", "stages.npz", "features.npz"):
+        assert (runs / "The-same-batch=5" / name).read_bytes() == (runs / "Flow" / name).read_bytes()
+
+
+def test_a_new_measure_measures_again_and_solves_nothing(copy, solves, monkeypatch):
+    monkeypatch.setattr(measure, "VERSION", 999)
+    monkeypatch.setattr(measure.Measurer, "measure", lambda *given: ({"psnr": 1.0, "psnr_hole": 2.0}, {}))
+    results = evaluate(copy).run()
+    assert solves == []
+    assert [r["metrics"]["psnr"] for r in results["runs"]] == [1.0] * 3
+
+
+def test_a_stopped_run_goes_on_to_the_same_result(done, tmp_path, solves):
+    with pytest.raises(Cancelled):
+        evaluate(tmp_path, report=Asked(at=17)).run()
+    assert solves == ["DIP", "Flow"]
+    partial = results_of(tmp_path)
+    assert not partial["finished"]
+    assert [r["method"] for r in partial["runs"]] == ["DIP"]
+    evaluate(tmp_path).run()
+    assert solves == ["DIP", "Flow", "Flow", "telea"]
+    for name in ("fill.0001.png", "fill.0006.png"):
+        path = f"out/runs/street+ball@64x48/Flow/{name}"
+        assert (tmp_path / path).read_bytes() == (done / path).read_bytes()
+    here, there = results_of(tmp_path)["runs"][1], results_of(done)["runs"][1]
+    assert [s["updates"] for s in here["stages"]] == [s["updates"] for s in there["stages"]]
+    assert [s["psnr_hole"] for s in here["stages"]] == [s["psnr_hole"] for s in there["stages"]]
+    assert not (tmp_path / "out/runs/street+ball@64x48/Flow" / ours.WORK).exists()
+
+
+def test_a_failed_run_costs_no_other_one_and_is_tried_again(tmp_path, monkeypatch):
+    train = run.train
+
+    def fail(clip, variant, *rest):
+        if variant.label == "DIP":
+            raise IlviError("It broke.", "Mend it.")
+        if variant.label == "Flow":
+            raise ZeroDivisionError("by a mistake of ours")
+        return train(clip, variant, *rest)
+
+    monkeypatch.setattr(run, "train", fail)
+    report = Asked()
+    results = evaluate(tmp_path, report=report).run()
+    assert [r["status"] for r in results["runs"]] == ["failed", "failed", "done"]
+    assert results["runs"][0]["error"] == "It broke. Mend it."
+    assert "ZeroDivisionError" in results["runs"][1]["error"]
+    assert "ZeroDivisionError" in (tmp_path / "out/runs/street+ball@64x48/Flow" / run.FAULT).read_text()
+    assert len(report.warned) == 2
+    assert results["finished"]
+    monkeypatch.setattr(run, "train", train)
+    assert [r["status"] for r in evaluate(tmp_path).run()["runs"]] == ["done"] * 3
+    assert not (tmp_path / "out/runs/street+ball@64x48/Flow" / run.FAULT).exists()
+
+
+def test_windows_longer_than_the_clip_are_left_out_and_named(tmp_path):
+    text = SUITE.replace("Flow: {method: dip-vid-flow}", "Flow: {method: dip-vid, vary: {window: [3, 25]}}")
+    results = evaluate(tmp_path, text.replace("  DIP: {method: dip, budgets: [{passes: 2}]}\n", "")).run()
+    assert [r["method"] for r in results["runs"]] == ["Flow-window=3", "Telea"]
+    assert results["runs"][0]["networks"] == 2
+    assert results["left_out"] == [
+        {
+            "clip": "street+ball@64x48",
+            "method": "Flow-window=25",
+            "why": "the clip has 6 frames, fewer than a window of 25",
+        }
+    ]
+    assert results["finished"]
+
+
+def test_stages_and_features_are_those_of_the_middle_frame(done):
+    folder = done / "out" / "runs" / "street+ball@64x48"
+    stages = store.read_stages(folder / "Flow")
+    assert int(stages["frame"]) == 3
+    assert stages["updates"].tolist() == [10, 12, 24]  # a look at 1/32, 1/16, ... but never before ten updates
+    assert stages["pictures"].shape == (3, 48, 64, 3)
+    assert stages["flow"].shape == (3, 48, 64, 2)
+    assert np.isfinite(stages["flow"]).all()
+    fill = store.read_fills(folder / "Flow", 6)[3]
+    assert np.abs(stages["pictures"][-1] / 255 - fill).max() < 1 / 255
+    assert np.abs(stages["pictures"][0] / 255 - fill).mean() > 0.01
+    features = store.read_features(folder / "Flow")
+    assert features["frames"].tolist() == [1, 2, 3, 4, 5]
+    assert features["encoder"].shape[2:] == (4, 4)  # of the padded 128x128
+    alone = store.read_features(folder / "DIP")
+    assert alone["frames"].tolist() == [3]
+    assert "flow" not in store.read_stages(folder / "DIP")
+    assert store.read_stages(folder / "Telea") is None
+
+
+def test_looking_does_not_change_what_is_learned(done, tmp_path, monkeypatch):
+    monkeypatch.setattr(watch.Looker, "after", lambda *given: None)
+    evaluate(tmp_path).run()
+    path = "out/runs/street+ball@64x48/Flow/fill.0004.png"
+    assert (tmp_path / path).read_bytes() == (done / path).read_bytes()
+    assert results_of(tmp_path)["runs"][1]["stages"] == []
+
+
+def test_the_time_that_looking_takes_is_not_the_methods(tmp_path, monkeypatch):
+    """A clock that an hour is added to at each look."""
+    hours, glimpse = [], watch.glimpse
+    clock = SimpleNamespace(monotonic=lambda: time.monotonic() + 3600 * len(hours))
+    monkeypatch.setattr("ilvi_core.train.time", clock)
+    monkeypatch.setattr("ilvi_core.solve.time", clock)
+    monkeypatch.setattr(watch, "glimpse", lambda trainer: hours.append(1) or glimpse(trainer))
+    record = evaluate(tmp_path).run()["runs"][1]
+    assert len(hours) > 2
+    assert len(record["stages"]) == 2
+    assert record["phases"]["train"] < 600
+    assert record["seconds"] < 600
+    assert record["stages"][-1]["seconds"] < 600
+
+
+def test_a_budget_of_seconds_buys_updates_once(tmp_path, monkeypatch):
+    monkeypatch.setattr(bench, "measure", lambda *given: {"seconds_per_update": 0.5})
+    text = SUITE.replace("budgets: [{passes: 20}]", "budgets: [{seconds: 10}]")
+    with pytest.raises(Cancelled):
+        evaluate(tmp_path, text, Asked(at=15)).run()
+    monkeypatch.setattr(bench, "measure", None)  # a run that goes on keeps what it was given
+    assert [r["updates"] for r in evaluate(tmp_path, text).run()["runs"]] == [12, 20, None]
+
+
+def test_two_cannot_write_one_evaluation(copy):
+    from ilvi_core.files import lock
+
+    with lock(copy / "out"), pytest.raises(InputError, match="Another ILVI"):
+        evaluate(copy).run()
+
+
+def test_the_command(copy, capsys, solves, monkeypatch):
+    monkeypatch.chdir(copy)
+    assert cli.main(["evaluate", "suite.yaml", "-o", "out", "--device", "cpu"]) == 0
+    assert solves == []
+    shown = capsys.readouterr()
+    assert shown.out.strip().endswith("report.html")
+    assert "3 runs, 0 of them new" in shown.err
+    page = (copy / "out" / "report.html").read_text()
+    assert "reported, other data" in page
+    assert "ilvi evaluate suite.yaml -o out" in (copy / "out" / "summary.md").read_text()
+    assert cli.main(["evaluate", "--list"]) == 0
+    assert "procedural: " in capsys.readouterr().out
+    assert cli.main(["evaluate", "suite.yaml"]) == 2
+    assert "-o DIR is missing" in capsys.readouterr().err
+
+
+def test_the_report_of_what_is_done_so_far(copy, capsys, solves):
+    shutil.rmtree(copy / "out" / "runs" / "street+ball@64x48" / "Flow")
+    assert cli.main(["evaluate", str(copy / "suite.yaml"), "-o", str(copy / "out"), "--report-only"]) == 0
+    assert solves == []
+    results = results_of(copy)
+    assert not results["finished"]
+    assert [r["method"] for r in results["runs"]] == ["DIP", "Telea"]
+
+
+def test_a_failure_is_the_commands_exit_code(tmp_path, capsys, monkeypatch):
+    def fail(*given):
+        raise IlviError("It broke.", "Mend it.")
+
+    monkeypatch.setitem(run.PEERS, "telea", fail)
+    text = SUITE[: SUITE.index("  DIP")] + "  Telea: {peer: telea}\n"
+    (tmp_path / "suite.yaml").write_text(text)
+    assert cli.main(["evaluate", str(tmp_path / "suite.yaml"), "-o", str(tmp_path / "out")]) == 1
+    assert "Failed: Telea on street+ball@64x48: It broke. Mend it." in capsys.readouterr().out
+
+
+def test_fid_of_the_results_against_all_true_frames(copy, monkeypatch):
+    """With weights of our making it is a number, of the right sets; torch-fidelity itself is tested elsewhere."""
+
+    class Made:
+        described = "made"
+
+        def __init__(self, path, device):
+            pass
+
+        def features(self, frames):
+            return frames.reshape(len(frames), -1)[:, :: 48 * 64].astype(np.float64)
+
+    from ilvi_core.evaluate import inception
+    from ilvi_core.evaluate.fid import fid_of_features
+
+    monkeypatch.setattr(inception, "Extractor", Made)
+    results = evaluate(copy).run()
+    footage = load_suite(str(copy / "suite.yaml")).clips[0]
+    clip = compose(footage.pair, footage.size)
+    fills = store.read_fills(copy / "out" / "runs" / footage.id / "Flow", 6)
+    made = Made(None, None)
+    wanted = fid_of_features(made.features(store.result_of(clip, fills, True)), made.features(clip.truth), "made")
+    assert results["runs"][1]["metrics"]["fid"] == pytest.approx(wanted.pooled)
+    assert results["runs"][1]["metrics"]["fid_frame"] == pytest.approx(wanted.a_frame)
