@@ -258,8 +258,9 @@ def _evaluate(sub: argparse._SubParsersAction) -> None:
         sub,
         "evaluate",
         "run methods on clips whose truth is known, and measure them: the paper's tables and figures",
-        "A suite is a YAML file that names clips, mattes, methods, sizes and budgets (docs/evaluate.md), or one that comes\n"
-        "with ILVI. What is done is never done again: the same command goes on after a stop, or after more was added.\n\n"
+        "A suite is a YAML file that names clips, mattes, methods, sizes and budgets (docs/evaluate.md), or one that\n"
+        "comes with ILVI. What is done is never done again: the same command goes on after a stop, or after more was\n"
+        "added.\n\n"
         "  ilvi evaluate procedural -o evaluation\n"
         "  ilvi evaluate my-suite.yaml -o evaluation --data /clips",
     )

@@ -4,6 +4,7 @@ import cv2
 import numpy as np
 import pytest
 
+from ilvi_core.demo import make_clip
 from ilvi_core.evaluate.composed import Pair, compose, crop, draw_pairs
 from ilvi_core.evaluate.metrics import video_psnr
 from ilvi_core.evaluate.peers import PEERS
@@ -57,6 +58,20 @@ def test_truth_is_averaged_down_and_a_touched_pixel_is_hole(tmp_path):
     assert len(compose(Pair("a+b", str(tmp_path / "a"), str(tmp_path / "b")), (16, 8), 2).truth) == 2
 
 
+def test_the_demos_clip_is_footage_too():
+    done = compose(Pair("a+b", "demo:3:5", "demo:4"), (64, 48))
+    assert done.truth.shape == (5, 48, 64, 3)  # of the matte's 24 frames the first five
+    wanted = make_clip(5, 128, 96, 3).truth[2]
+    assert np.abs(done.truth[2] - cv2.resize(wanted, (64, 48), interpolation=cv2.INTER_AREA)).max() < 1e-6
+    matte = cv2.resize(
+        (make_clip(24, 128, 96, 4).matte[0] > 0.5).astype(np.float32), (64, 48), None, 0, 0, cv2.INTER_AREA
+    )
+    assert np.array_equal(done.holes[0], matte > 0)
+    for text in ("demo:x", "demo:", "demo:3:0"):
+        with pytest.raises(InputError, match="Write it as demo:SEED"):
+            compose(Pair("a+b", text, "demo:4"), (64, 48))
+
+
 @pytest.mark.parametrize(("level", "said"), [(0, "covers 0%"), (255, "covers 100%")])
 def test_a_matte_that_says_nothing_is_refused(tmp_path, level, said):
     frames, mattes = np.zeros((2, 16, 16, 3), np.uint8), np.full((2, 16, 16), level, np.uint8)
@@ -91,8 +106,9 @@ def test_peers_fill_the_hole_and_touch_nothing_else(pan, name):
     assert np.array_equal(PEERS[name](np.where(holes[..., None], np.float32(0.1), truth), holes), done)
 
 
-def test_what_other_frames_show_is_brought_over(pan):
-    truth, holes = pan
+@pytest.mark.parametrize("height", [96, 64])  # ORB alone finds nothing in frames of 64
+def test_what_other_frames_show_is_brought_over(pan, height):
+    truth, holes = pan[0][:, -height:], pan[1][:, -height:]
     plate = np.where(holes[..., None], np.float32(0.5), truth)
     score = {name: video_psnr(PEERS[name](plate, holes), truth, holes) for name in PEERS}
     assert score["clean-plate"] > score["telea"] + 10

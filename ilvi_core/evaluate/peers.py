@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 
 import cv2
@@ -11,6 +12,7 @@ from ilvi_core.smooth import smooth_fill
 
 VERSION = 1  # raised when one of them gives other fills
 RADIUS = 5  # px, of OpenCV's inpainting
+LEAST_SIDE = 128  # px, of the frames in which corners are looked for
 LEAST_MATCHES = 12  # of a homography
 REPROJECTION = 2.0  # px, up to which a match agrees with it
 ALL_KNOWN = 0.99999  # of a bilinear sample: all but rounding
@@ -88,7 +90,8 @@ def _aligned(
     reach: int = 0,
 ) -> np.ndarray:
     """Every frame from its neighbours in time, aligned, nearest first; what none shows is filled smoothly."""
-    features = [_features(p, h) for p, h in zip(plate, holes, strict=True)]
+    filled = membrane(plate, holes)  # so that no rounding lets what was blanked through
+    features = [_features(f, h) for f, h in zip(filled, holes, strict=True)]
     out = []
     for i, (picture, hole) in enumerate(zip(plate, holes, strict=True)):
         others = sorted((j for j in range(len(plate)) if j != i), key=lambda j: abs(j - i))
@@ -102,21 +105,28 @@ def _aligned(
                 continue
             size = (hole.shape[1], hole.shape[0])
             known = cv2.warpPerspective((~holes[j]).astype(np.float32), matrix, size) > ALL_KNOWN
-            donors.append((cv2.warpPerspective(plate[j], matrix, size), known & hole))
+            donors.append((cv2.warpPerspective(filled[j], matrix, size), known & hole))
             unseen &= ~known
-        filled, seen = join(donors, picture.shape) if donors else (picture, np.zeros_like(hole))
-        merged = np.where((hole & seen)[..., None], filled, picture)
+        shown, seen = join(donors, picture.shape) if donors else (picture, np.zeros_like(hole))
+        merged = np.where((hole & seen)[..., None], shown, picture)
         out.append(smooth_fill(merged.astype(np.float32), ~hole | seen))
     return np.stack(out)
 
 
-def _features(picture: np.ndarray, hole: np.ndarray) -> tuple[np.ndarray, np.ndarray | None]:
-    """Corners and their descriptors, none in the hole; what a descriptor sees of it is the smooth fill."""
-    filled = smooth_fill(picture.astype(np.float32), ~hole)
+def _features(filled: np.ndarray, hole: np.ndarray) -> tuple[np.ndarray, np.ndarray | None]:
+    """Corners and their descriptors, none in the hole; what a descriptor sees of it is the smooth fill.
+
+    Small frames are enlarged first: ORB finds nothing within 31 px of the edge.
+    """
     grey = cv2.cvtColor(np.round(np.clip(filled, 0, 1) * 255).astype(np.uint8), cv2.COLOR_RGB2GRAY)
     allowed = cv2.erode((~hole).astype(np.uint8) * 255, np.ones((9, 9), np.uint8))
+    scale = math.ceil(LEAST_SIDE / min(hole.shape))
+    if scale > 1:
+        grey = cv2.resize(grey, None, fx=scale, fy=scale, interpolation=cv2.INTER_CUBIC)
+        allowed = cv2.resize(allowed, None, fx=scale, fy=scale, interpolation=cv2.INTER_NEAREST)
     corners, descriptors = cv2.ORB.create(nfeatures=1500, fastThreshold=7).detectAndCompute(grey, allowed)
-    return np.array([corner.pt for corner in corners], np.float32).reshape(-1, 2), descriptors
+    places = np.array([corner.pt for corner in corners], np.float32).reshape(-1, 2)
+    return (places + 0.5) / scale - 0.5, descriptors
 
 
 def _homography(a: tuple[np.ndarray, np.ndarray | None], b: tuple[np.ndarray, np.ndarray | None]) -> np.ndarray | None:
