@@ -300,7 +300,7 @@ def test_the_command(copy, capsys, solves, monkeypatch):
     assert shown.out.strip().endswith("report.html")
     assert "3 runs, 0 of them new" in shown.err
     page = (copy / "out" / "report.html").read_text()
-    assert "reported, other data" in page
+    assert "Reported, other data" in page
     assert "ilvi evaluate suite.yaml -o out" in (copy / "out" / "summary.md").read_text()
     assert cli.main(["evaluate", "--list"]) == 0
     assert "procedural: " in capsys.readouterr().out

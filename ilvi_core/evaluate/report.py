@@ -97,7 +97,7 @@ def write_report(folder: Path, results: tables.Results, load_clip: LoadClip) -> 
         no_value=tables.NO_VALUE,
     )
     path = folder / REPORT
-    publish(path, page.encode())
+    publish(path, (page.strip() + "\n").encode())
     return path
 
 
