@@ -224,7 +224,7 @@ def bench(options: argparse.Namespace) -> int:
 
 def evaluate(options: argparse.Namespace) -> int:
     """`ilvi evaluate`: 1 when a run failed."""
-    from ilvi_core.evaluate.suite import built_in, load_suite
+    from ilvi_core.evaluate.suite_file import built_in, load_suite
 
     if options.list:
         for name, about in built_in().items():

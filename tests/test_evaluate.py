@@ -13,7 +13,7 @@ from ilvi_core.evaluate import measure, ours, run, store, watch
 from ilvi_core.evaluate.composed import compose
 from ilvi_core.evaluate.metrics import video_psnr, video_ssim
 from ilvi_core.evaluate.run import Evaluation
-from ilvi_core.evaluate.suite import load_suite
+from ilvi_core.evaluate.suite_file import load_suite
 from ilvi_core.host.errors import Cancelled, IlviError, InputError
 from ilvi_core.report import Report
 

@@ -6,7 +6,8 @@ import pytest
 import yaml
 
 from ilvi_core.evaluate.ours import updates_of
-from ilvi_core.evaluate.suite import OURS, PEER, built_in, load_suite
+from ilvi_core.evaluate.suite import OURS, PEER
+from ilvi_core.evaluate.suite_file import built_in, load_suite
 from ilvi_core.host.errors import InputError
 
 BASE = """

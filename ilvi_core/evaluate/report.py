@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import base64
 import math
 from collections import Counter
 from collections.abc import Callable, Iterator
@@ -11,20 +10,17 @@ from importlib import resources
 from pathlib import Path
 from typing import Any
 
-import cv2
 import numpy as np
 
 from ilvi_core.evaluate import charts, figures, tables
 from ilvi_core.evaluate.composed import Composed
+from ilvi_core.evaluate.players import data_uri, hatched, player_of, sprites
 from ilvi_core.evaluate.store import read_features, read_fills, read_stages, result_of, run_folder
 from ilvi_core.files import publish
 from ilvi_core.host.errors import IlviError
 from ilvi_core.report import duration
 
 REPORT, TEMPLATE = "report.html", "report.html.j2"
-JPEG = [cv2.IMWRITE_JPEG_QUALITY, 88, cv2.IMWRITE_JPEG_SAMPLING_FACTOR, cv2.IMWRITE_JPEG_SAMPLING_FACTOR_444]
-BLOCK = 16  # px: cells of a sprite sheet are whole JPEG blocks, so that no frame bleeds into the next
-HATCH = (0.47, 0.53)  # the two greys of a blanked hole
 
 LoadClip = Callable[[str], Composed]
 Named = list[tuple[str, np.ndarray]]  # caption, picture
@@ -93,7 +89,7 @@ def write_report(folder: Path, results: tables.Results, load_clip: LoadClip) -> 
         in_time=charts.quality_in_time(results, "time"),
         settings=charts.settings_tried(results, "settings"),
         warnings=Counter(text for run in results["runs"] for text in run["warnings"]),
-        wheel=_uri(figures.flow_wheel(), ".png"),
+        wheel=data_uri(figures.flow_wheel(), ".png"),
         no_value=tables.NO_VALUE,
     )
     path = folder / REPORT
@@ -143,7 +139,7 @@ def _show_clip(shown: Shown, folder: Path, results: tables.Results, record: dict
     row = results["suite"]["row"]
     row = figures.slice_row(clip.holes) if row is None else min(row, clip.truth.shape[1] - 1)
     slices: Named = [("plate", figures.time_slice(hatched(clip), row))]
-    player = _player(record, clip)
+    player = player_of(record, clip)
     drawn = {method["id"] for method in charts.main_methods(results)}
     for method, run, frames in _results_of(shown, folder, results, record["id"], clip):
         player["results"][method["id"]] = {"uri": sprites(frames), "note": _score(run)}
@@ -206,51 +202,6 @@ def _show_features(
             strips.append(Strip(title, [_picture(p, f"frame {index + 1}", title) for index, p in maps]))
 
 
-def _player(record: dict[str, Any], clip: Composed) -> dict[str, Any]:
-    """What the page's script plays: sprite sheets and, for each frame, the hole's outline in px."""
-    count, height, width = clip.holes.shape
-    return {
-        "id": record["id"],
-        "size": [width, height],
-        "cell": [-(-width // BLOCK) * BLOCK, -(-height // BLOCK) * BLOCK],
-        "across": _across(count),
-        "frames": count,
-        "plate": sprites(hatched(clip)),
-        "truth": sprites(clip.truth),
-        "outline": [_outline(hole) for hole in clip.holes],
-        "results": {},
-    }
-
-
-def sprites(frames: np.ndarray) -> str:
-    """All frames, (T, h, w, 3) float 0..1, in one JPEG as a data URI; row by row, `_across` of them in each."""
-    count, height, width = frames.shape[:3]
-    rows, across = -(-count // _across(count)), _across(count)
-    spare = ((0, rows * across - count), (0, -height % BLOCK), (0, -width % BLOCK), (0, 0))
-    padded = np.pad(np.round(np.clip(frames, 0, 1) * 255).astype(np.uint8), spare, mode="edge")
-    _, high, wide, _ = padded.shape
-    sheet = padded.reshape(rows, across, high, wide, 3).swapaxes(1, 2).reshape(rows * high, across * wide, 3)
-    return _uri(sheet)
-
-
-def hatched(clip: Composed) -> np.ndarray:
-    """The plate with the holes grey and hatched, so that they cannot be taken for grey things."""
-    y, x = np.indices(clip.holes.shape[1:])
-    grey = np.where((x + y) % 8 < 2, *HATCH).astype(np.float32)
-    return np.where(clip.holes[..., None], grey[None, ..., None], clip.truth)
-
-
-def _across(count: int) -> int:
-    return math.ceil(math.sqrt(count))
-
-
-def _outline(hole: np.ndarray) -> list[Any]:
-    """Closed curves round the hole as x, y, x, y ..., traced at twice the size."""
-    large = np.kron(hole, np.ones((2, 2), np.uint8))
-    contours, _ = cv2.findContours(large, cv2.RETR_LIST, cv2.CHAIN_APPROX_SIMPLE)
-    return [contour.ravel().tolist() for contour in contours if len(contour) > 2]
-
-
 def _score(run: dict[str, Any]) -> str:
     """A run's quality in a line, under the player."""
     parts = (("psnr_hole", "in the hole"), ("psnr", "whole frame"))
@@ -266,10 +217,4 @@ def _preference(results: tables.Results, clip: str, method: str) -> tuple[bool, 
 
 
 def _picture(picture: np.ndarray, caption: str, title: str, below: np.ndarray | None = None) -> Picture:
-    return Picture(_uri(picture), f"{title}: {caption}", caption, "" if below is None else _uri(below))
-
-
-def _uri(picture: np.ndarray, kind: str = ".jpg") -> str:
-    """A (H, W, 3) uint8 picture as a data URI."""
-    data = cv2.imencode(kind, cv2.cvtColor(picture, cv2.COLOR_RGB2BGR), JPEG if kind == ".jpg" else [])[1]
-    return f"data:image/{'jpeg' if kind == '.jpg' else 'png'};base64,{base64.b64encode(data.tobytes()).decode()}"
+    return Picture(data_uri(picture), f"{title}: {caption}", caption, "" if below is None else data_uri(below))
