@@ -5,10 +5,12 @@ import shutil
 import time
 from types import SimpleNamespace
 
+import cv2
 import numpy as np
 import pytest
 
 from ilvi_core import bench, cli
+from ilvi_core.demo import make_clip
 from ilvi_core.evaluate import measure, ours, run, store, watch
 from ilvi_core.evaluate.composed import compose
 from ilvi_core.evaluate.metrics import video_psnr, video_ssim
@@ -130,6 +132,7 @@ def test_numbers_are_those_of_the_frames_that_are_kept(done):
 
 def test_a_second_run_solves_and_measures_nothing(copy, solves, monkeypatch):
     monkeypatch.setattr(run.Evaluation, "_measure", None)
+    monkeypatch.setattr(run, "compose", None)  # the clips are not even read
     before = {p: p.stat().st_mtime_ns for p in (copy / "out" / "runs").rglob("*") if p.is_file()}
     report = Asked()
     results = evaluate(copy, report=report).run()
@@ -146,6 +149,22 @@ def test_only_what_was_changed_is_solved_again(copy, solves):
     assert solves == ["Flow", "membrane"]
     evaluate(copy, SUITE.replace("passes: 20", "passes: 22").replace("demo:2:6", "demo:5:6")).run()
     assert solves[2:] == ["DIP", "Flow", "telea"]  # another matte: all of them
+
+
+def test_a_changed_file_of_a_clip_is_noticed(tmp_path, solves):
+    clip = make_clip(4, 64, 48, 1)
+    for n, (truth, matte) in enumerate(zip(clip.truth, clip.matte, strict=True)):
+        for name, picture in (("frames", truth), ("mattes", matte[..., None])):
+            (tmp_path / name).mkdir(exist_ok=True)
+            cv2.imwrite(str(tmp_path / name / f"{n:04}.png"), np.round(picture[..., ::-1] * 255))
+    text = SUITE[: SUITE.index("  DIP")].replace('"demo:1:6"', "frames").replace('"demo:2:6"', "mattes")
+    text += "  Telea: {peer: telea}\n"
+    evaluate(tmp_path, text).run()
+    evaluate(tmp_path, text).run()
+    assert solves == ["telea"]
+    cv2.imwrite(str(tmp_path / "frames" / "0002.png"), np.full((48, 64, 3), 99, np.uint8))
+    evaluate(tmp_path, text).run()
+    assert solves == ["telea", "telea"]
 
 
 def test_a_lost_or_broken_file_is_made_again(copy, solves):

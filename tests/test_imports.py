@@ -64,7 +64,7 @@ LAYERS = (
     ("composite", "evaluate.features"),
     ("evaluate.store",),
     ("evaluate.suite", "evaluate.inception", "evaluate.watch", "evaluate.quiet"),
-    ("evaluate.suite_file", "evaluate.results"),
+    ("evaluate.suite_file", "evaluate.results", "evaluate.footage"),
     ("shot",),
     ("previews", "writing", "arrays"),
     ("solving", "finish"),

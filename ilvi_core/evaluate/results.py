@@ -8,8 +8,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from ilvi_core.evaluate.complexity import Complexity, complexity, halves
-from ilvi_core.evaluate.composed import Composed
+from ilvi_core.evaluate.complexity import halves
 from ilvi_core.evaluate.measure import COLUMNS
 from ilvi_core.evaluate.provenance import commit, machine, now, versions
 from ilvi_core.evaluate.suite import Footage, Suite, Variant
@@ -26,27 +25,12 @@ class Results:
     def __init__(self, suite: Suite, folder: Path, device: str) -> None:
         self._suite, self._folder, self._device = suite, folder, device
         self._clips: dict[str, dict[str, Any]] = {}
-        self._totals: dict[str, float] = {}
         self._runs: dict[tuple[str, str], dict[str, Any]] = {}
         self._left_out: dict[tuple[str, str], str] = {}
 
-    def describe(self, footage: Footage, clip: Composed) -> None:
-        """What is to be said of a clip, once."""
-        if footage.id in self._clips:
-            return
-        shares = clip.holes.mean(axis=(1, 2))
-        hard = complexity(clip.truth) if len(clip.truth) > 1 else Complexity(0.0, 0.0, "one frame: no motion")
-        self._totals[footage.id] = hard.total
-        self._clips[footage.id] = {
-            "id": footage.id,
-            "name": footage.pair.name,
-            "size": list(footage.size),
-            "frames": len(clip.truth),
-            "hole": float(shares.mean()),
-            "hole_largest": float(shares.max()),
-            "choices": list(clip.choices),
-            "complexity": {"total": hard.total, **asdict(hard)},
-        }
+    def describe(self, about: dict[str, Any]) -> None:
+        """What is to be said of a clip (`footage.Pages`)."""
+        self._clips[about["id"]] = about
 
     def add(self, record: dict[str, Any]) -> None:
         """A run's record, done or failed."""
@@ -59,7 +43,7 @@ class Results:
     def write(self, scores: Scores) -> dict[str, Any]:
         """Publish and return it. scores: FID and how it was measured, by the name of a run's Inception features."""
         suite = self._suite
-        hard, _ = halves(self._totals)
+        hard, _ = halves({name: about["complexity"]["total"] for name, about in self._clips.items()})
         order = {(f.id, v.id): n for n, (f, v) in enumerate((f, v) for f in suite.clips for v in suite.variants)}
         runs = [dict(self._runs[pair]) for pair in sorted(self._runs, key=lambda pair: order[pair])]
         for run in runs:

@@ -18,6 +18,7 @@ from ilvi_core import device as devices
 from ilvi_core.asked import weight_hashes
 from ilvi_core.evaluate import measure
 from ilvi_core.evaluate.composed import Composed, compose
+from ilvi_core.evaluate.footage import Pages
 from ilvi_core.evaluate.inception import Inception
 from ilvi_core.evaluate.measure import Measurer
 from ilvi_core.evaluate.ours import WORK, train
@@ -45,6 +46,7 @@ class Evaluation:
         self._device = devices.choose(device)
         self._inception = Inception(folder, self._device)
         self._results = Results(suite, folder, devices.describe(self._device))
+        self._pages = Pages(folder, suite.frames, lambda footage: self.clip(footage.id))
         self._held: tuple[str, Composed, Measurer] | None = None
         self._truths: dict[str, str] = {}  # clip -> the name of its Inception features
 
@@ -78,14 +80,14 @@ class Evaluation:
         if self._held is None or self._held[0] != name:
             footage = next(f for f in self.suite.clips if f.id == name)
             clip = compose(footage.pair, footage.size, self.suite.frames)
-            self._results.describe(footage, clip)
             self._held = name, clip, Measurer(clip, self.suite.seed)
-            self._truths.setdefault(name, self._inception.keep(clip.truth))
         return self._held[1]
 
     def _fits(self, footage: Footage, variant: Variant) -> bool:
         """Windows longer than the clip would be the whole clip again: they are left out, and that is recorded."""
-        frames, window = len(self.clip(footage.id).truth), variant.varied.get("window", 0)
+        about = self._pages.page(footage)["about"]
+        self._results.describe(about)
+        frames, window = about["frames"], variant.varied.get("window", 0)
         if window > frames:
             self._results.leave_out(footage, variant, f"the clip has {frames} frames, fewer than a window of {window}")
         return window <= frames
@@ -95,19 +97,18 @@ class Evaluation:
         if self._report.stop():
             raise Cancelled("Stopped.", GO_ON)
         run, key = run_folder(self.folder, footage.id, variant.id), self._key(footage, variant)
-        record = _read(run)
-        clip = self.clip(footage.id)
-        known = _is_done(record, key, run, clip)
+        record, frames = _read(run), self._pages.page(footage)["about"]["frames"]
+        known = _is_done(record, key, run, frames)
         if not known:
-            record = self._take_over(run, key, clip, variant)
+            record = self._take_over(run, key, frames, variant)
             known = record is not None
         if not known or record is None:
             self._report.info(f"{place} ...")
-            record = self._solve(footage, variant, clip, run, key, place)
+            record = self._solve(footage, variant, self.clip(footage.id), run, key)
         measured = f"{measure.VERSION} {self.suite.seed} {self._inception.why or 'fid'}"
         fresh = record["status"] == DONE and record.get("measured") != measured
         if fresh:
-            self._measure(record, clip, run)
+            self._measure(record, self.clip(footage.id), run)
             record["measured"] = measured
             _publish(run, record)
         self._results.add(record)
@@ -116,11 +117,11 @@ class Evaluation:
             self._say(record, place)
         return not known
 
-    def _take_over(self, run: Path, key: str, clip: Composed, variant: Variant) -> dict[str, Any] | None:
+    def _take_over(self, run: Path, key: str, frames: int, variant: Variant) -> dict[str, Any] | None:
         """The same work under another name, copied; None where there is none."""
         for other in sorted(run.parent.glob(f"*/{RECORD}")) if run.parent.is_dir() else []:
             record = _read(other.parent)
-            if record is not None and other.parent != run and _is_done(record, key, other.parent, clip):
+            if record is not None and other.parent != run and _is_done(record, key, other.parent, frames):
                 make_folders(run)
                 _clean(run)
                 for path in [*other.parent.glob("*.png"), *other.parent.glob("*.npz")]:
@@ -130,9 +131,7 @@ class Evaluation:
                 return record
         return None
 
-    def _solve(
-        self, footage: Footage, variant: Variant, clip: Composed, run: Path, key: str, place: str
-    ) -> dict[str, Any]:
+    def _solve(self, footage: Footage, variant: Variant, clip: Composed, run: Path, key: str) -> dict[str, Any]:
         """The run's record, without its metrics; a failure is a record too, and is tried again the next time."""
         record: dict[str, Any] = {"clip": footage.id, "method": variant.id, "key": key, "error": None, "metrics": {}}
         record |= {"notes": {}, "match_edge": variant.match_edge, "device": devices.describe(self._device)}
@@ -186,6 +185,10 @@ class Evaluation:
         record["inception"] = self._inception.keep(result)
 
     def _write(self) -> dict[str, Any]:
+        if not self._inception.why:
+            for footage in self.suite.clips:
+                if footage.id not in self._truths:
+                    self._truths[footage.id] = self._inception.keep(self.clip(footage.id).truth)
         truths = list(self._truths.values())
         return self._results.write(lambda name: self._inception.scores(name, truths))
 
@@ -201,8 +204,7 @@ class Evaluation:
 
     def _key(self, footage: Footage, variant: Variant) -> str:
         """What the fills depend on: pixels, method and its version, settings, weight files, budget."""
-        clip = self.clip(footage.id)
-        pixels = hashlib.sha256(np.ascontiguousarray(clip.truth).tobytes() + clip.holes.tobytes()).hexdigest()
+        pixels = self._pages.page(footage)["pixels"]
         parts: dict[str, Any] = {"pixels": pixels, "kind": variant.kind, "method": variant.method}
         if variant.kind == OURS:
             settings = variant.solve_settings(footage.size)
@@ -232,11 +234,11 @@ def _publish(run: Path, record: dict[str, Any]) -> None:
     publish(run / RECORD, (json.dumps(record, indent=1) + "\n").encode())
 
 
-def _is_done(record: dict[str, Any] | None, key: str, run: Path, clip: Composed) -> bool:
+def _is_done(record: dict[str, Any] | None, key: str, run: Path, frames: int) -> bool:
     """Whether a run's record is of this work, and its fills are there."""
     if record is None or record["key"] != key or record["status"] != DONE:
         return False
-    return all((run / f"fill.{number:04}.png").is_file() for number in range(1, len(clip.truth) + 1))
+    return all((run / f"fill.{number:04}.png").is_file() for number in range(1, frames + 1))
 
 
 def _clean(run: Path) -> None:
