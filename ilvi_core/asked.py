@@ -18,6 +18,8 @@ from ilvi_core.methods import METHODS, PERCEPTUAL
 # settings that only a method with flow looks at
 _OF_FLOW = {"flow_weight", "flow_input", "flow_margin", "consistency_weight", "consistency_gradient", "intervals"}
 _OF_FLOW |= {"perceptual_weight", "perceptual_layers", "directions"}
+# settings that came after entries were made: at their defaults they say nothing new, and those entries are still found
+_LATER = {"weight_average", "directions", "initialisation", "loss_average"}
 
 
 @dataclass(frozen=True)
@@ -67,6 +69,7 @@ def family_of(settings: SolveSettings) -> str:
     method = METHODS[settings.method]
     # the matte's channel is in its pixels' hash, as it was found; the estimator of flow is among the weights
     unused = {"matte_channel", "flow"} | (set() if method.flow else _OF_FLOW)
+    unused |= {name for name in _LATER if getattr(settings, name) == getattr(SolveSettings(), name)}
     values = {name: value for name, value in asdict(settings).items() if name not in unused}
     return _hash([VERSION, values, method.version, weight_hashes(settings)])
 

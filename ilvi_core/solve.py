@@ -35,7 +35,10 @@ TRIAL_UPDATES = 3  # on a throw-away network, to say beforehand how long it take
 
 
 class Watch(Protocol):
-    """Looks into the networks while they are trained; the time that takes is not counted as training."""
+    """Looks into the networks while they are trained; the time that takes it adds to `Trainer.paused`."""
+
+    def begun(self, solved: Solved) -> None:
+        """Before the first network. solved: filled in as the work goes on."""
 
     def after(self, trainer: Trainer) -> None:
         """After each update."""
@@ -137,7 +140,7 @@ class Solver:
         self.solved = Solved(devices.describe(device), str(self.precision).removeprefix("torch."))
         self._save_every = save_every
         self._estimate: flow.Estimator | None = None
-        self._vgg: Any = None
+        self.vgg: Any = None
         self._estimated = False
         self._log_failed = False
         length = 1 if self.method.single_frame else settings.window
@@ -147,6 +150,8 @@ class Solver:
             if said:
                 self._warn("no-weights", said)
             self._estimate = self._stored(self._estimate)
+        if watch is not None:
+            watch.begun(self.solved)
         if methods.PERCEPTUAL in self.method.terms and settings.perceptual_weight > 0:
             self._load_vgg()
 
@@ -164,7 +169,7 @@ class Solver:
             return
         from ilvi_core.perceptual import load_vgg
 
-        self._vgg = load_vgg(file, self.device, self.settings.perceptual_layers)
+        self.vgg = load_vgg(file, self.device, self.settings.perceptual_layers)
         self.solved.perceptual = f"{file.file_name} (sha256 {file.sha256})"
 
     def _warn(self, code: str, text: str) -> None:
@@ -208,7 +213,7 @@ class Solver:
             return
         data = self.prepare(run)
         settings, start = self._warmed(number, frames)
-        trainer = Trainer(self.method, settings, data, self.precision, self._vgg)
+        trainer = Trainer(self.method, settings, data, self.precision, self.vgg)
         if self.work.restore(number, trainer):
             self.report.info(f"Going on from update {trainer.state.update} of {trainer.schedule.total}.")
         elif start:
@@ -277,10 +282,10 @@ class Solver:
                 tick = self._tick("flow")
                 margin = self.settings.flow_margin
                 window.add_flows(data, pictures, known, intervals, margin, self._estimate, tick)
-        if self._vgg is not None:
+        if self.vgg is not None:
             with self.solved.timed("features"):
                 # a clip's features are large: where the rest is bfloat16, so are they
-                window.add_features(data, self._vgg, self.precision, self._tick("features"))
+                window.add_features(data, self.vgg, self.precision, self._tick("features"))
         return data
 
     def _tick(self, phase: str) -> Callable[[int, int], None]:
@@ -320,7 +325,7 @@ class Solver:
         self._estimated = True
         if trainer.schedule.total * count < WORTH_A_TRIAL:
             return
-        trial = Trainer(self.method, settings, data, self.precision, self._vgg)
+        trial = Trainer(self.method, settings, data, self.precision, self.vgg)
         updates = trial.schedule.total
         took = trial.time_updates(TRIAL_UPDATES, self.report.stop)
         what = f"{count} networks, {updates} updates each" if count > 1 else f"{updates} updates"

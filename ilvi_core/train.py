@@ -111,6 +111,7 @@ class Trainer:
         self._names = [*self.objective.weights, "loss"]
         self._meter = torch.zeros(2, len(self._names), device=self.device)  # sums, counts
         self.state = Progress()
+        self.paused = 0.0  # seconds of this run that whoever looks on took: they are not training
         self._best: Snapshot | None = None
         self._good: Snapshot | None = None  # the state to go back to, proven by the losses after it
         self._candidate: Snapshot | None = None  # the next such one, not proven yet
@@ -124,25 +125,26 @@ class Trainer:
         if self._good is None:
             self._good = self._state()
         saved = resumed = time.monotonic()
-        before, first = self.state.seconds, self.state.update
+        before, first, self.paused = self.state.seconds, self.state.update, 0.0
         while self.state.update < self.schedule.total and not self.state.stopped_early:
             if hooks.stop():
                 hooks.save(self)
                 raise Cancelled("Stopped.", GO_ON)
             self._update()
             now = time.monotonic()
-            self.state.seconds = before + now - resumed
+            self.state.seconds = before + now - resumed - self.paused
             if self.state.update % READ_EVERY == 0:
                 self._read(hooks)
             timed = self.state.update - first
-            left = (now - resumed) / timed * (self.schedule.total - self.state.update) if timed >= TIMED else None
+            took = now - resumed - self.paused
+            left = took / timed * (self.schedule.total - self.state.update) if timed >= TIMED else None
             hooks.progress(self.state.update, self.schedule.total, self.state.smooth, left)
             hooks.after(self)
-            resumed += time.monotonic() - now  # who looks on does not slow the training down
             if self.state.update % READ_EVERY == 0 and now - saved > hooks.save_every:
                 hooks.save(self)
                 saved = time.monotonic()
         self._finish(hooks)
+        self.state.seconds = before + time.monotonic() - resumed - self.paused
 
     def _finish(self, hooks: Hooks) -> None:
         """The last, partial reading; the best state (dip) or the averaged weights; the settled statistics."""

@@ -9,9 +9,10 @@ import cv2
 import numpy as np
 import pytest
 
-from ilvi_core import bench, cli
+from ilvi_core import cli, solve
 from ilvi_core.demo import make_clip
 from ilvi_core.evaluate import measure, ours, run, store, watch
+from ilvi_core.evaluate import record as record_file
 from ilvi_core.evaluate.composed import compose
 from ilvi_core.evaluate.metrics import video_psnr, video_ssim
 from ilvi_core.evaluate.run import Evaluation
@@ -25,12 +26,15 @@ clips: {street: "demo:1:6"}
 mattes: {ball: "demo:2:6"}
 sizes: [64x48]
 solve: {patience: 0, precision: float32}
-budgets: [{passes: 20}]
+budgets: [{passes: 13}]
 methods:
   DIP: {method: dip, budgets: [{passes: 2}]}
   Flow: {method: dip-vid-flow}
   Telea: {peer: telea}
 """
+
+
+SHORT = SUITE.replace("passes: 13", "passes: 1")
 
 
 class Asked(Report):
@@ -107,14 +111,14 @@ def test_results_hold_every_run_with_its_numbers_and_where_they_come_from(done):
         assert 0 < record["seconds"] < 120
         assert {"ilvi", "torch", "numpy", "opencv", "python"} <= record["versions"].keys()
         assert record["device"].startswith("cpu")
-    assert [r["updates"] for r in results["runs"]] == [12, 24, None]
+    assert [r["updates"] for r in results["runs"]] == [12, 16, None]
     assert [r["networks"] for r in results["runs"]] == [6, 1, None]
     clip = results["clips"][0]
     assert clip["size"] == [64, 48]
     assert clip["frames"] == 6
     assert 0 < clip["hole"] < clip["hole_largest"] < 0.5
     assert clip["half"] == "simple"
-    assert results["methods"][1]["budget"] == {"passes": 20}
+    assert results["methods"][1]["budget"] == {"passes": 13}
 
 
 def test_numbers_are_those_of_the_frames_that_are_kept(done):
@@ -142,12 +146,46 @@ def test_a_second_run_solves_and_measures_nothing(copy, solves, monkeypatch):
     assert len(results["runs"]) == 3
 
 
+def test_another_composite_is_measured_anew_and_solves_nothing(copy, solves):
+    before = results_of(copy)["runs"][1]
+    after = evaluate(copy, SUITE + "match_edge: false\n").run()["runs"][1]
+    assert solves == []
+    assert after["metrics"]["psnr_hole"] != before["metrics"]["psnr_hole"]
+    assert after["metrics"]["psnr_known"] == before["metrics"]["psnr_known"]
+    assert [s["psnr_known"] for s in after["stages"]] == [s["psnr_known"] for s in before["stages"]]
+    assert [s["psnr_hole"] for s in after["stages"]] != [s["psnr_hole"] for s in before["stages"]]
+
+
+def test_another_seed_is_measured_anew_and_until_then_not_shown(copy, solves):
+    before = results_of(copy)["runs"][1]["metrics"]
+    other = evaluate(copy, SUITE + "seed: 7\n")
+    assert other.gather()["runs"] == []
+    after = evaluate(copy, SUITE + "seed: 7\n").run()["runs"][1]["metrics"]
+    assert solves == []
+    assert after["consistency_psnr"] != before["consistency_psnr"]
+    assert after["psnr"] == before["psnr"]
+
+
+def test_numbers_keep_the_commit_and_machine_that_made_them(copy):
+    runs = copy / "out" / "runs" / "street+ball@64x48"
+    for name, made in (("DIP", "aaa"), ("Flow", "bbb"), ("Telea", "aaa")):
+        path = runs / name / "run.json"
+        record = json.loads(path.read_text())
+        record |= {"commit": made, "machine": {**record["machine"], "cpu": "of " + made}}
+        path.write_text(json.dumps(record))
+    results = evaluate(copy).run()
+    assert results["commit"] == "aaa, bbb"
+    assert results["machine"]["cpu"] == "of aaa, of bbb"
+    assert results["written"]["commit"] not in ("aaa", "bbb")
+
+
 def test_only_what_was_changed_is_solved_again(copy, solves):
-    evaluate(copy, SUITE.replace("passes: 20", "passes: 22")).run()
-    assert solves == ["Flow"]
-    evaluate(copy, SUITE.replace("passes: 20", "passes: 22") + "  Membrane: {peer: membrane}\n").run()
-    assert solves == ["Flow", "membrane"]
-    evaluate(copy, SUITE.replace("passes: 20", "passes: 22").replace("demo:2:6", "demo:5:6")).run()
+    text = SUITE.replace("passes: 2}", "passes: 1}")
+    evaluate(copy, text).run()
+    assert solves == ["DIP"]
+    evaluate(copy, text + "  Membrane: {peer: membrane}\n").run()
+    assert solves == ["DIP", "membrane"]
+    evaluate(copy, text.replace("demo:2:6", "demo:5:6").replace("passes: 13", "passes: 1")).run()
     assert solves[2:] == ["DIP", "Flow", "telea"]  # another matte: all of them
 
 
@@ -169,22 +207,60 @@ def test_a_changed_file_of_a_clip_is_noticed(tmp_path, solves):
 
 def test_a_lost_or_broken_file_is_made_again(copy, solves):
     runs = copy / "out" / "runs" / "street+ball@64x48"
-    (runs / "Flow" / "fill.0003.png").unlink()
+    (runs / "DIP" / "fill.0003.png").unlink()
     (runs / "Telea" / "run.json").write_text("{")
     evaluate(copy).run()
-    assert solves == ["Flow", "telea"]
+    assert solves == ["DIP", "telea"]
 
 
 def test_a_run_that_another_row_has_done_is_taken_over(copy, solves):
-    results = evaluate(copy, SUITE + "  The same: {method: dip-vid-flow, vary: {batch: [5, 4]}}\n").run()
-    assert solves == ["The same batch=4"]  # five is what Flow has
-    flow, _, same, _ = results["runs"][1:]
-    assert same["method"] == "The-same-batch=5"
-    assert same["metrics"] == flow["metrics"]
-    assert same["seconds"] == flow["seconds"]
+    results = evaluate(copy, SUITE + "  Same: {method: dip, budgets: [{passes: 2}], vary: {seed: [0, 1]}}\n").run()
+    assert solves == ["Same seed=1"]  # nought is what DIP has
+    dip, _, _, same, _ = results["runs"]
+    assert same["method"] == "Same-seed=0"
+    assert same["metrics"] == dip["metrics"]
+    assert same["seconds"] == dip["seconds"]
+    assert results["seconds"] == pytest.approx(sum(r["seconds"] for r in results["runs"]) - dip["seconds"])
     runs = copy / "out" / "runs" / "street+ball@64x48"
     for name in ("fill.0002.png", "stages.npz", "features.npz"):
-        assert (runs / "The-same-batch=5" / name).read_bytes() == (runs / "Flow" / name).read_bytes()
+        assert (runs / "Same-seed=0" / name).read_bytes() == (runs / "DIP" / name).read_bytes()
+
+
+def test_damaged_fills_are_solved_again_when_they_are_needed(copy, solves):
+    path = copy / "out" / "runs" / "street+ball@64x48" / "Telea" / "fill.0002.png"
+    path.write_bytes(path.read_bytes()[:99])
+    results = evaluate(copy, SUITE + "seed: 7\n").run()
+    assert solves == ["telea"]
+    assert [r["status"] for r in results["runs"]] == ["done"] * 3
+
+
+def test_a_failing_measure_is_a_failed_run(copy, solves, monkeypatch):
+    monkeypatch.setattr(measure, "VERSION", 999)
+    measured = measure.Measurer.measure
+    monkeypatch.setattr(measure.Measurer, "measure", lambda *given: 1 / 0)
+    results = evaluate(copy).run()
+    assert [r["status"] for r in results["runs"]] == ["failed"] * 3
+    assert "ZeroDivisionError" in results["runs"][0]["error"]
+    monkeypatch.setattr(measure.Measurer, "measure", measured)
+    assert [r["status"] for r in evaluate(copy).run()["runs"]] == ["done"] * 3
+
+
+def test_clips_that_cannot_be_read_are_all_named_before_anything_is_run(tmp_path, solves):
+    text = SUITE.replace("clips: {", "clips: {gone: nowhere, lost: nothing, ")
+    with pytest.raises(InputError) as caught:
+        evaluate(tmp_path, text).run()
+    assert solves == []
+    assert "nowhere" in caught.value.message
+    assert "nothing" in caught.value.message
+    assert "--data DIR" in caught.value.hint
+
+
+def test_the_report_so_far_does_without_a_clip_that_is_gone(copy, solves):
+    report = Asked()
+    results = evaluate(copy, SUITE.replace("clips: {", "clips: {gone: nowhere, "), report).gather()
+    assert len(results["runs"]) == 3
+    assert not results["finished"]
+    assert any("gone+ball" in text for text in report.warned)
 
 
 def test_a_new_measure_measures_again_and_solves_nothing(copy, solves, monkeypatch):
@@ -197,7 +273,7 @@ def test_a_new_measure_measures_again_and_solves_nothing(copy, solves, monkeypat
 
 def test_a_stopped_run_goes_on_to_the_same_result(done, tmp_path, solves):
     with pytest.raises(Cancelled):
-        evaluate(tmp_path, report=Asked(at=17)).run()
+        evaluate(tmp_path, report=Asked(at=13)).run()
     assert solves == ["DIP", "Flow"]
     partial = results_of(tmp_path)
     assert not partial["finished"]
@@ -213,6 +289,27 @@ def test_a_stopped_run_goes_on_to_the_same_result(done, tmp_path, solves):
     assert not (tmp_path / "out/runs/street+ball@64x48/Flow" / ours.WORK).exists()
 
 
+def test_looks_of_other_work_are_not_taken(tmp_path):
+    with pytest.raises(Cancelled):
+        evaluate(tmp_path, report=Asked(at=13)).run()
+    work = tmp_path / "out/runs/street+ball@64x48/Flow" / ours.WORK
+    assert list((work / "looks").iterdir())
+    for path in work.glob("checkpoint*"):
+        path.unlink()  # killed before the first one
+    record = evaluate(tmp_path, SUITE.replace("passes: 13", "passes: 9")).run()["runs"][1]
+    assert record["updates"] == 11
+    assert [s["updates"] for s in record["stages"]] == [10]
+
+
+def test_seconds_are_of_every_process_that_was_at_it(tmp_path):
+    for spent in (3.0, 4.0):
+        looker = watch.Looker(tmp_path, 6)
+        looker.begun(solve.Solved("cpu", "float32", seconds={"flow": spent, "train": 100.0}))
+        looker.close()
+    (tmp_path / "looks" / "end-1.json").write_text('{"frames": [1, 6], "updates": 5, "seconds": 9.0}')
+    assert watch.Looker(tmp_path, 6).seconds() == {"flow": 7.0, "train": 9.0}
+
+
 def test_a_failed_run_costs_no_other_one_and_is_tried_again(tmp_path, monkeypatch):
     train = run.train
 
@@ -225,20 +322,20 @@ def test_a_failed_run_costs_no_other_one_and_is_tried_again(tmp_path, monkeypatc
 
     monkeypatch.setattr(run, "train", fail)
     report = Asked()
-    results = evaluate(tmp_path, report=report).run()
+    results = evaluate(tmp_path, SHORT, report).run()
     assert [r["status"] for r in results["runs"]] == ["failed", "failed", "done"]
     assert results["runs"][0]["error"] == "It broke. Mend it."
     assert "ZeroDivisionError" in results["runs"][1]["error"]
-    assert "ZeroDivisionError" in (tmp_path / "out/runs/street+ball@64x48/Flow" / run.FAULT).read_text()
+    assert "ZeroDivisionError" in (tmp_path / "out/runs/street+ball@64x48/Flow" / record_file.FAULT).read_text()
     assert len(report.warned) == 2
     assert results["finished"]
     monkeypatch.setattr(run, "train", train)
-    assert [r["status"] for r in evaluate(tmp_path).run()["runs"]] == ["done"] * 3
-    assert not (tmp_path / "out/runs/street+ball@64x48/Flow" / run.FAULT).exists()
+    assert [r["status"] for r in evaluate(tmp_path, SHORT).run()["runs"]] == ["done"] * 3
+    assert not (tmp_path / "out/runs/street+ball@64x48/Flow" / record_file.FAULT).exists()
 
 
 def test_windows_longer_than_the_clip_are_left_out_and_named(tmp_path):
-    text = SUITE.replace("Flow: {method: dip-vid-flow}", "Flow: {method: dip-vid, vary: {window: [3, 25]}}")
+    text = SHORT.replace("Flow: {method: dip-vid-flow}", "Flow: {method: dip-vid, vary: {window: [3, 25]}}")
     results = evaluate(tmp_path, text.replace("  DIP: {method: dip, budgets: [{passes: 2}]}\n", "")).run()
     assert [r["method"] for r in results["runs"]] == ["Flow-window=3", "Telea"]
     assert results["runs"][0]["networks"] == 2
@@ -256,13 +353,13 @@ def test_stages_and_features_are_those_of_the_middle_frame(done):
     folder = done / "out" / "runs" / "street+ball@64x48"
     stages = store.read_stages(folder / "Flow")
     assert int(stages["frame"]) == 3
-    assert stages["updates"].tolist() == [10, 12, 24]  # a look at 1/32, 1/16, ... but never before ten updates
-    assert stages["pictures"].shape == (3, 48, 64, 3)
-    assert stages["flow"].shape == (3, 48, 64, 2)
+    assert stages["updates"].tolist() == [10, 16]  # at 1/32, 1/16, ... of the updates, but never before ten of them
+    assert stages["pictures"].shape == (2, 48, 64, 3)
+    assert stages["flow"].shape == (2, 48, 64, 2)
     assert np.isfinite(stages["flow"]).all()
     fill = store.read_fills(folder / "Flow", 6)[3]
     assert np.abs(stages["pictures"][-1] / 255 - fill).max() < 1 / 255
-    assert np.abs(stages["pictures"][0] / 255 - fill).mean() > 0.01
+    assert np.abs(stages["pictures"][0] / 255 - fill).mean() > 0.003
     features = store.read_features(folder / "Flow")
     assert features["frames"].tolist() == [1, 2, 3, 4, 5]
     assert features["encoder"].shape[2:] == (4, 4)  # of the padded 128x128
@@ -286,22 +383,23 @@ def test_the_time_that_looking_takes_is_not_the_methods(tmp_path, monkeypatch):
     clock = SimpleNamespace(monotonic=lambda: time.monotonic() + 3600 * len(hours))
     monkeypatch.setattr("ilvi_core.train.time", clock)
     monkeypatch.setattr("ilvi_core.solve.time", clock)
+    monkeypatch.setattr(watch, "time", clock)
     monkeypatch.setattr(watch, "glimpse", lambda trainer: hours.append(1) or glimpse(trainer))
     record = evaluate(tmp_path).run()["runs"][1]
     assert len(hours) > 2
-    assert len(record["stages"]) == 2
+    assert len(record["stages"]) == 1
     assert record["phases"]["train"] < 600
     assert record["seconds"] < 600
     assert record["stages"][-1]["seconds"] < 600
 
 
 def test_a_budget_of_seconds_buys_updates_once(tmp_path, monkeypatch):
-    monkeypatch.setattr(bench, "measure", lambda *given: {"seconds_per_update": 0.5})
-    text = SUITE.replace("budgets: [{passes: 20}]", "budgets: [{seconds: 10}]")
+    monkeypatch.setattr(ours.Trainer, "time_updates", lambda *given: 0.7)
+    text = SUITE.replace("budgets: [{passes: 13}]", "budgets: [{seconds: 10}]")
     with pytest.raises(Cancelled):
-        evaluate(tmp_path, text, Asked(at=15)).run()
-    monkeypatch.setattr(bench, "measure", None)  # a run that goes on keeps what it was given
-    assert [r["updates"] for r in evaluate(tmp_path, text).run()["runs"]] == [12, 20, None]
+        evaluate(tmp_path, text, Asked(at=13)).run()
+    monkeypatch.setattr(ours.Trainer, "time_updates", None)  # a run that goes on keeps what it was given
+    assert [r["updates"] for r in evaluate(tmp_path, text).run()["runs"]] == [12, 14, None]
 
 
 def test_two_cannot_write_one_evaluation(copy):

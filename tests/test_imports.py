@@ -75,6 +75,7 @@ LAYERS = (
     ("worker",),
     ("bench", "doctor", "console", "evaluate.trial", "cache_commands"),
     ("showcase", "evaluate.ours"),
+    ("evaluate.record",),
     ("evaluate.run",),
     ("evaluate.tables", "evaluate.players"),
     ("evaluate.charts",),

@@ -1,11 +1,13 @@
 """Suites: what their YAML may say, and what it means."""
 
+import re
 import textwrap
 
 import pytest
 import yaml
 
 from ilvi_core.evaluate.ours import updates_of
+from ilvi_core.evaluate.store import slug
 from ilvi_core.evaluate.suite import OURS, PEER
 from ilvi_core.evaluate.suite_file import built_in, load_suite
 from ilvi_core.host.errors import InputError
@@ -97,6 +99,32 @@ def test_a_suite_extends_another(tmp_path):
         load_suite(write(tmp_path, "extends: mine\n"))
 
 
+def test_names_of_every_kind_have_folders_of_their_own(tmp_path):
+    text = """
+    clips: {1: "demo:1", "ночь": "demo:2", "a/b": "demo:3", con: "demo:4"}
+    mattes: {2: "demo:5"}
+    methods:
+      день: {peer: telea}
+      утро: {peer: membrane}
+    """
+    suite = load_suite(write(tmp_path, text))
+    assert suite.clips[0].id == "1+2@192x96"
+    assert load_suite(write(tmp_path, text + "pairs: [[1, 2]]\n")).clips == suite.clips[:1]
+    names = [v.id for v in suite.variants] + [f.id for f in suite.clips]
+    assert len(set(names)) == 6
+    assert all(re.fullmatch(r"[A-Za-z0-9.@=+_-]+", name) for name in names)
+    assert slug("con") != "con"
+    assert slug("x" * 300) != slug("x" * 299)
+    assert len(slug("x" * 300)) < 120
+
+
+def test_yaml_merges_are_understood(tmp_path):
+    text = BASE + "solve: &s {batch: 3}\nmatch_edge: true\n"
+    text = text.replace("{method: dip-vid-flow}", "{<<: *m, solve: null}").replace("about: A few.", "about: &a A few.")
+    text = text.replace("methods:\n", "methods:\n  First: &m {method: dip-vid}\n")
+    assert [v.method for v in load_suite(write(tmp_path, text)).variants] == ["dip-vid", "dip-vid", "telea"]
+
+
 @pytest.mark.parametrize("name", built_in())
 def test_the_built_in_suites_can_be_read(name):
     suite = load_suite(name)
@@ -110,7 +138,7 @@ def test_the_built_in_suites_can_be_read(name):
     [
         ("metods: {}", "no setting 'metods'. Did you mean 'methods'"),
         ("clips: {}", "names no clips"),
-        ("clips: [a]", "clips holds no names and values"),
+        ("clips: [a]", "expected names and values"),
         ("clips: {a: 3}", "a is '3', expected a path"),
         ("methods: {A: {}}", "neither or both"),
         ("methods: {A: {peer: telea, method: dip}}", "neither or both"),
@@ -133,6 +161,25 @@ def test_the_built_in_suites_can_be_read(name):
         ("seed: x", "seed is 'x'"),
         ("frames: -1", "frames is '-1'"),
         ("solve: {batch: 0}", "batch is 0"),
+        ("seed: true", "seed is 'True'"),
+        ("row: text", "row is 'text'"),
+        ("row: -3", "row is '-3'"),
+        ("row: 96", "row is 96, expected 0 to 95"),
+        ("about: null", "about is 'None'"),
+        ("data: 3", "data is '3'"),
+        ("sizes: []", "sizes is empty"),
+        ("match_edge: 'no'", "match_edge is 'no', expected true or false"),
+        ("solve: {size: 64x64}", "size cannot be set: the suite's clips and sizes decide it"),
+        ("methods: {A: {method: dip, vary: {method: [dip, dip-vid]}}}", "method cannot be set"),
+        ("methods: {A: {method: dip, vary: {window: []}}}", "vary: window is empty"),
+        ("methods: {A: {method: dip, vary: window}}", "expected names and values"),
+        ("methods: {A: {method: dip, solve: [1]}}", "expected names and values"),
+        ("methods: {A: {method: dip, match_edge: 'no'}}", "match_edge is 'no'"),
+        ("methods: {A: {method: dip, budgets: [{updates: 5}], vary: {max_updates: [1, 2]}}}", "the budget decides it"),
+        ("methods: {A: {method: dip, budgets: [{updates: 2.9}]}}", "2.9 updates is no whole number"),
+        ("methods: {A: {peer: telea, solve: {batch: 2}}}", "no setting 'solve'"),
+        ("methods: {A: {peer: [telea]}}", "no peer"),
+        ("methods: {A: null}", "method A is 'None'"),
         ("[\n", "it cannot be read"),
         ("methods: {A: {peer: telea}, A: {peer: membrane}}", "'A' comes twice"),
     ],

@@ -11,6 +11,7 @@ from typing import Any
 
 import numpy as np
 
+from ilvi_core import demo, demo_canvas, demo_layers
 from ilvi_core.evaluate.complexity import Complexity, complexity
 from ilvi_core.evaluate.composed import DEMO, Composed
 from ilvi_core.evaluate.suite import Footage
@@ -45,7 +46,9 @@ class Pages:
         for text in (footage.pair.frames, footage.pair.matte):
             parts.append(text)
             path = Path(text)
-            if not text.startswith(DEMO):
+            if text.startswith(DEMO):
+                parts += [Path(str(module.__file__)).read_bytes() for module in (demo, demo_layers, demo_canvas)]
+            else:
                 folder = path if path.is_dir() else path.parent
                 files = [path] if path.is_file() else sorted(folder.iterdir()) if folder.is_dir() else []
                 parts += [(file.name, (stat := file.stat()).st_size, stat.st_mtime_ns) for file in files]

@@ -11,7 +11,7 @@ from typing import Any
 from ilvi_core.evaluate.complexity import halves
 from ilvi_core.evaluate.measure import COLUMNS
 from ilvi_core.evaluate.provenance import commit, machine, now, versions
-from ilvi_core.evaluate.suite import Footage, Suite, Variant
+from ilvi_core.evaluate.suite import PEER, Footage, Suite, Variant
 from ilvi_core.files import publish
 
 FILE = "results.json"
@@ -47,6 +47,9 @@ class Results:
         order = {(f.id, v.id): n for n, (f, v) in enumerate((f, v) for f in suite.clips for v in suite.variants)}
         runs = [dict(self._runs[pair]) for pair in sorted(self._runs, key=lambda pair: order[pair])]
         for run in runs:
+            run.pop("looks", None)
+            run.setdefault("stages", [])
+            run.setdefault("match_edge", False)
             if run["status"] == DONE:
                 found, described = scores(run.pop("inception", ""))
                 run["metrics"] = {**run["metrics"], **found}
@@ -59,12 +62,13 @@ class Results:
                 "row": suite.row,
                 "players": suite.players,
             },
+            "written": {"made": now(), "commit": commit(), "versions": versions(), "machine": machine(self._device)},
             "finished": len(runs) + len(self._left_out) == len(order),
-            "made": now(),
-            "seconds": sum(run["seconds"] for run in runs),
-            "machine": machine(self._device),
-            "versions": versions(),
-            "commit": commit(),
+            "made": max((run["made"] for run in runs), default=now()),
+            "seconds": sum({run["clip"] + run["key"]: run["seconds"] for run in runs}.values()),  # shared work once
+            "machine": {name: _all([run["machine"][name] for run in runs]) for name in ("device", "cpu", "platform")},
+            "versions": {name: _all([run["versions"].get(name, "") for run in runs]) for name in versions()},
+            "commit": _all([run["commit"] or "unknown" for run in runs]),
             "clips": [
                 {**self._clips[f.id], "half": "complex" if f.id in hard else "simple"}
                 for f in suite.clips
@@ -79,6 +83,13 @@ class Results:
         return content
 
 
+def _all(values: list[str]) -> str:
+    """Each once: an evaluation may have gone on with another ILVI, or elsewhere."""
+    return ", ".join(dict.fromkeys(values))
+
+
 def _method(variant: dict[str, Any]) -> dict[str, Any]:
+    if variant["kind"] == PEER:
+        variant["preset"] = ""
     variant.pop("match_edge")
     return variant

@@ -7,8 +7,6 @@ import itertools
 import json
 import shutil
 import time
-import traceback
-from dataclasses import fields
 from pathlib import Path
 from typing import Any
 
@@ -24,18 +22,16 @@ from ilvi_core.evaluate.measure import Measurer
 from ilvi_core.evaluate.ours import WORK, train
 from ilvi_core.evaluate.peers import PEERS
 from ilvi_core.evaluate.peers import VERSION as PEERS_VERSION
-from ilvi_core.evaluate.provenance import commit, now, versions
+from ilvi_core.evaluate.provenance import commit, machine, now, versions
 from ilvi_core.evaluate.quiet import Within
+from ilvi_core.evaluate.record import RECORD, clean, is_done, publish_record, read_record, said_of, unusual
 from ilvi_core.evaluate.results import DONE, FAILED, Results
-from ilvi_core.evaluate.store import read_fills, result_of, run_folder, write_fills
+from ilvi_core.evaluate.store import RUNS, read_fills, result_of, run_folder, write_fills
 from ilvi_core.evaluate.suite import OURS, Footage, Suite, Variant
-from ilvi_core.files import PARTIAL, lock, make_folders, publish
-from ilvi_core.host.errors import Cancelled, IlviError
-from ilvi_core.host.job import SolveSettings
+from ilvi_core.files import lock, make_folders, publish
+from ilvi_core.host.errors import Cancelled, IlviError, InputError
 from ilvi_core.methods import METHODS
 from ilvi_core.report import GO_ON, Report, duration
-
-RECORD, FAULT = "run.json", "fault.txt"
 
 
 class Evaluation:
@@ -54,10 +50,12 @@ class Evaluation:
         """Do what is not done yet; returns the content of results.json, which is written after every run.
 
         Cancelled when the report says stop: what is done, and the checkpoint of what is half done, are kept.
+        InputError, before anything is run, that names every clip that cannot be read.
         """
         make_folders(self.folder)
         total, number, new = len(self.suite.clips) * len(self.suite.variants), 0, 0
         with lock(self.folder):
+            self._read_clips()
             for footage, variant in itertools.product(self.suite.clips, self.suite.variants):
                 number += 1
                 if self._fits(footage, variant):
@@ -66,14 +64,38 @@ class Evaluation:
             return self._write()
 
     def gather(self) -> dict[str, Any]:
-        """What is done already, by the suite's methods; nothing is solved or measured."""
+        """What is done already, as this suite asks for it; nothing is solved or measured.
+
+        InputError where there is no evaluation.
+        """
+        if not (self.folder / RUNS).is_dir():
+            raise InputError(f"There is no evaluation in {self.folder}.", "Leave out --report-only to make one.")
         for footage, variant in itertools.product(self.suite.clips, self.suite.variants):
-            record = _read(run_folder(self.folder, footage.id, variant.id))
-            if not self._fits(footage, variant) or record is None or record["key"] != self._key(footage, variant):
+            try:
+                fits = self._fits(footage, variant)
+            except InputError as error:
+                self._report.warning("clip", f"{footage.id} is left out: {error}")
                 continue
-            if record["metrics"] or record["status"] == FAILED:
+            record = read_record(run_folder(self.folder, footage.id, variant.id))
+            if not fits or record is None or record["key"] != self._key(footage, variant):
+                continue
+            if record.get("measured") == self._measured(variant) or record["status"] == FAILED:
                 self._results.add(record)
         return self._write()
+
+    def _read_clips(self) -> None:
+        wrong = []
+        for footage in self.suite.clips:
+            if self._report.stop():
+                raise Cancelled("Stopped.", GO_ON)
+            try:
+                self._pages.page(footage)
+            except InputError as error:
+                wrong.append(error)
+        if wrong:
+            said = list(dict.fromkeys(error.message for error in wrong))
+            hint = "Mend the suite's paths, or name the folder that they start from: --data DIR."
+            raise InputError(" ".join(said), " ".join([*dict.fromkeys(e.hint for e in wrong), hint]))
 
     def clip(self, name: str) -> Composed:
         """A clip of the suite by its id; the last one is held."""
@@ -93,70 +115,61 @@ class Evaluation:
         return window <= frames
 
     def _one(self, footage: Footage, variant: Variant, place: str) -> bool:
-        """One run, unless it is done; whether anything was new about it."""
+        """One run, unless it is done; whether it was solved anew."""
         if self._report.stop():
             raise Cancelled("Stopped.", GO_ON)
         run, key = run_folder(self.folder, footage.id, variant.id), self._key(footage, variant)
-        record, frames = _read(run), self._pages.page(footage)["about"]["frames"]
-        known = _is_done(record, key, run, frames)
-        if not known:
+        record, frames = read_record(run), self._pages.page(footage)["about"]["frames"]
+        if not is_done(record, key, run, frames):
             record = self._take_over(run, key, frames, variant)
-            known = record is not None
-        if not known or record is None:
+        new = changed = record is None
+        if record is None:
             self._report.info(f"{place} ...")
-            record = self._solve(footage, variant, self.clip(footage.id), run, key)
-        measured = f"{measure.VERSION} {self.suite.seed} {self._inception.why or 'fid'}"
-        fresh = record["status"] == DONE and record.get("measured") != measured
-        if fresh:
-            self._measure(record, self.clip(footage.id), run)
-            record["measured"] = measured
-            _publish(run, record)
+            record = self._solve(footage, variant, run, key)
+        if record["status"] == DONE and record.get("measured") != self._measured(variant):
+            record, again = self._measure(record, footage, variant, run, key)
+            new, changed = new or again, True
         self._results.add(record)
-        if not known or fresh:
+        if changed:
             self._write()
             self._say(record, place)
-        return not known
+        return new
 
     def _take_over(self, run: Path, key: str, frames: int, variant: Variant) -> dict[str, Any] | None:
         """The same work under another name, copied; None where there is none."""
         for other in sorted(run.parent.glob(f"*/{RECORD}")) if run.parent.is_dir() else []:
-            record = _read(other.parent)
-            if record is not None and other.parent != run and _is_done(record, key, other.parent, frames):
+            record = read_record(other.parent)
+            if record is not None and other.parent != run and is_done(record, key, other.parent, frames):
                 make_folders(run)
-                _clean(run)
+                clean(run)
                 for path in [*other.parent.glob("*.png"), *other.parent.glob("*.npz")]:
-                    shutil.copyfile(path, run / path.name)
+                    publish(run / path.name, path.read_bytes())
                 record |= {"method": variant.id}
-                _publish(run, record)
+                record.pop("measured", None)  # it may be composited in another way
+                publish_record(run, record)
                 return record
         return None
 
-    def _solve(self, footage: Footage, variant: Variant, clip: Composed, run: Path, key: str) -> dict[str, Any]:
+    def _solve(self, footage: Footage, variant: Variant, run: Path, key: str) -> dict[str, Any]:
         """The run's record, without its metrics; a failure is a record too, and is tried again the next time."""
+        described = devices.describe(self._device)
         record: dict[str, Any] = {"clip": footage.id, "method": variant.id, "key": key, "error": None, "metrics": {}}
-        record |= {"notes": {}, "match_edge": variant.match_edge, "device": devices.describe(self._device)}
-        record |= {"versions": versions(), "commit": commit(), "warnings": [], "stages": [], "networks": None}
+        record |= {"notes": {}, "device": described, "machine": machine(described), "versions": versions()}
+        record |= {"commit": commit(), "looks": {}, "networks": None, "updates": None, "phases": {}, "seconds": 0.0}
         within = Within(self._report)
-        devices.reset_peak(self._device)
-        began = time.monotonic()
         try:
-            _clean(run)
-            fills = self._fill(variant, clip, run, key, record, within)
-            write_fills(run, fills)
+            clean(run)
+            clip = self.clip(footage.id)
+            devices.reset_peak(self._device)
+            write_fills(run, self._fill(variant, clip, run, key, record, within))
             record["status"] = DONE
         except Cancelled:
             raise
         except Exception as error:  # one broken run must not cost a night's others
-            if not isinstance(error, (IlviError, MemoryError)):
-                make_folders(run)
-                publish(run / FAULT, traceback.format_exc().encode())
-            said = (
-                str(error) if isinstance(error, IlviError) else f"{type(error).__name__}: {error} (see {run / FAULT})"
-            )
-            record |= {"status": FAILED, "error": said, "seconds": time.monotonic() - began, "phases": {}}
-            record.setdefault("updates", None)
-        record |= {"peak_bytes": devices.peak_memory(self._device), "warnings": within.warnings, "made": now()}
-        _publish(run, record)
+            record |= {"status": FAILED, "error": said_of(error, run)}
+        record.setdefault("peak_bytes", devices.peak_memory(self._device))
+        record |= {"warnings": within.warnings, "said": within.said, "made": now()}
+        publish_record(run, record)
         if record["status"] == DONE:
             shutil.rmtree(run / WORK, ignore_errors=True)
         return record
@@ -166,23 +179,47 @@ class Evaluation:
     ) -> np.ndarray:
         if variant.kind == OURS:
             trained = train(clip, variant, self._device, run, key, within)
-            record |= {"phases": trained.seconds, "seconds": sum(trained.seconds.values())}
-            record |= {"updates": trained.updates, "networks": trained.networks, "stages": trained.stages}
+            record |= {"phases": trained.seconds, "seconds": sum(trained.seconds.values()), "peak_bytes": trained.peak}
+            record |= {"updates": trained.updates, "networks": trained.networks}
+            record["looks"] = {"plain": trained.stages[False], "matched": trained.stages[True]}
             record |= {"flow": trained.solved.flow, "perceptual": trained.solved.perceptual}
             record["precision"] = trained.solved.precision
             return trained.fills
         began = time.monotonic()
         fills = PEERS[variant.method](clip.plate, clip.holes)
-        record |= {"seconds": time.monotonic() - began, "phases": {}, "updates": None}
+        record["seconds"] = time.monotonic() - began
         return fills
 
-    def _measure(self, record: dict[str, Any], clip: Composed, run: Path) -> None:
+    def _measure(
+        self, record: dict[str, Any], footage: Footage, variant: Variant, run: Path, key: str
+    ) -> tuple[dict[str, Any], bool]:
+        """The record with its numbers, and whether damaged fills had to be made again for that."""
+        again = False
+        clip = self.clip(footage.id)
+        try:
+            fills = read_fills(run, len(clip.truth))
+        except (IlviError, ValueError):
+            record, again = self._solve(footage, variant, run, key), True
+            if record["status"] == FAILED:
+                return record, again
+            fills = read_fills(run, len(clip.truth))
         assert self._held is not None  # by `clip`
-        fills = read_fills(run, len(clip.truth))
-        result = result_of(clip, fills, record["match_edge"])
-        ours = record["networks"] is not None
-        record["metrics"], record["notes"] = self._held[2].measure(result, fills if ours else None)
-        record["inception"] = self._inception.keep(result)
+        ours = variant.kind == OURS
+        try:
+            result = result_of(clip, fills, variant.match_edge)
+            record["metrics"], record["notes"] = self._held[2].measure(result, fills if ours else None)
+            record["inception"] = self._inception.keep(result)
+        except Exception as error:  # as in `_solve`
+            record |= {"status": FAILED, "error": said_of(error, run)}
+        record["match_edge"] = variant.match_edge
+        record["stages"] = record["looks"].get("matched" if variant.match_edge else "plain", [])
+        record["measured"] = self._measured(variant)
+        publish_record(run, record)
+        return record, again
+
+    def _measured(self, variant: Variant) -> str:
+        """What the numbers depend on, beside the fills."""
+        return f"{measure.VERSION}, seed {self.suite.seed}, edge {variant.match_edge}, {self._inception.why or 'fid'}"
 
     def _write(self) -> dict[str, Any]:
         if not self._inception.why:
@@ -208,40 +245,8 @@ class Evaluation:
         parts: dict[str, Any] = {"pixels": pixels, "kind": variant.kind, "method": variant.method}
         if variant.kind == OURS:
             settings = variant.solve_settings(footage.size)
-            parts |= {"settings": _unusual(settings), "budget": variant.budget, "weights": weight_hashes(settings)}
-            parts |= {"version": METHODS[variant.method].version, "edge": variant.match_edge}
+            parts |= {"settings": unusual(settings), "budget": variant.budget, "weights": weight_hashes(settings)}
+            parts["version"] = METHODS[variant.method].version
         else:
             parts["version"] = PEERS_VERSION
         return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()
-
-
-def _unusual(settings: SolveSettings) -> dict[str, Any]:
-    """The settings that are not the defaults: one that a later ILVI adds leaves the keys of older runs as they are."""
-    return {f.name: value for f in fields(settings) if (value := getattr(settings, f.name)) != f.default}
-
-
-def _read(run: Path) -> dict[str, Any] | None:
-    """A run's record; None where there is none, or none that can be read: then it is run again."""
-    try:
-        record = json.loads((run / RECORD).read_text(encoding="utf-8"))
-        return record if {"key", "status", "clip", "method"} <= record.keys() else None
-    except (OSError, ValueError, AttributeError):
-        return None
-
-
-def _publish(run: Path, record: dict[str, Any]) -> None:
-    make_folders(run)
-    publish(run / RECORD, (json.dumps(record, indent=1) + "\n").encode())
-
-
-def _is_done(record: dict[str, Any] | None, key: str, run: Path, frames: int) -> bool:
-    """Whether a run's record is of this work, and its fills are there."""
-    if record is None or record["key"] != key or record["status"] != DONE:
-        return False
-    return all((run / f"fill.{number:04}.png").is_file() for number in range(1, frames + 1))
-
-
-def _clean(run: Path) -> None:
-    """Take away what an earlier run left here; what was learned stays: its checkpoint knows what it is of."""
-    for path in [*run.glob("*.png"), *run.glob("*.npz"), *run.glob(f"{PARTIAL}*"), run / FAULT, run / RECORD]:
-        path.unlink(missing_ok=True)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import io
 import re
 from pathlib import Path
@@ -18,6 +19,7 @@ from ilvi_core.pictures import Picture
 from ilvi_core.stills import write_still
 
 RUNS, STAGES, FEATURES = "runs", "stages.npz", "features.npz"
+RESERVED = {"CON", "PRN", "AUX", "NUL", *(f"{port}{n}" for port in ("COM", "LPT") for n in range(1, 10))}  # Windows'
 
 
 def run_folder(folder: Path, clip: str, method: str) -> Path:
@@ -26,8 +28,15 @@ def run_folder(folder: Path, clip: str, method: str) -> Path:
 
 
 def slug(text: str) -> str:
-    """A name that is a folder's on every system: letters, digits and `.@=+_-`, without the rest."""
-    return re.sub(r"[^A-Za-z0-9.@=+_-]+", "-", text).strip("-.") or "unnamed"
+    """A name that is a folder's on every system: letters, digits and `.@=+_-`, at most 100 of them.
+
+    Where that loses more than blanks, a hash of the whole name is put behind it, so that two names stay two.
+    """
+    plain = re.sub(r"\s+", "-", text.strip()).strip("-.")
+    name = re.sub(r"[^A-Za-z0-9.@=+_-]+", "-", plain).strip("-.")[:100]
+    if name == plain and name and name.upper().split(".")[0] not in RESERVED:
+        return name
+    return f"{name or 'name'}-{hashlib.sha256(text.encode()).hexdigest()[:8]}"
 
 
 def write_fills(run: Path, fills: np.ndarray) -> None:

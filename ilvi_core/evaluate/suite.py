@@ -12,6 +12,9 @@ from ilvi_core.settings import preset
 
 OURS, PEER = "ours", "peer"
 BUDGETS = ("updates", "passes", "seconds")
+BUDGETED = ("max_updates", "dip_updates", "epochs")  # what a budget decides
+# what the clips and their sizes decide, the same for every method
+GIVEN = ("method", "size", "region", "matte_channel", "matte_invert", "matte_threshold", "solve_dilate")
 
 
 @dataclass(frozen=True)
@@ -46,9 +49,12 @@ class Variant:
 
     def solve_settings(self, size: tuple[int, int]) -> SolveSettings:
         """Every setting but what the budget decides: the whole frame at the working size, the hole as it is."""
-        given = {"matte_channel": "luminance", "matte_threshold": 0.0, "solve_dilate": 0, "region": "frame"}
+        given = {"matte_channel": "luminance", "matte_invert": False, "matte_threshold": 0.0, "solve_dilate": 0}
         base = preset(self.preset)["solve"]
-        return make(SolveSettings, {**base, **self.settings, **given, "size": list(size), "method": self.method})
+        return make(
+            SolveSettings,
+            {**base, **self.settings, **given, "region": "frame", "size": list(size), "method": self.method},
+        )
 
 
 @dataclass(frozen=True)

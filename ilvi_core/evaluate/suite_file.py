@@ -16,7 +16,7 @@ import yaml
 from ilvi_core.evaluate.composed import DEMO, Pair, draw_pairs
 from ilvi_core.evaluate.peers import PEERS
 from ilvi_core.evaluate.store import slug
-from ilvi_core.evaluate.suite import BUDGETS, OURS, PEER, Footage, Suite, Variant
+from ilvi_core.evaluate.suite import BUDGETED, BUDGETS, GIVEN, OURS, PEER, Footage, Suite, Variant
 from ilvi_core.host.checks import check_names, make, within
 from ilvi_core.host.errors import InputError
 from ilvi_core.host.job import METHOD_NAMES, SolveSettings
@@ -27,7 +27,8 @@ class _Strict(yaml.SafeLoader):
     """YAML in which a name comes once: of two methods of one name the first would be lost without a word."""
 
     def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:
-        names = [self.construct_object(key, deep=True) for key, _ in node.value]
+        merge = "tag:yaml.org,2002:merge"
+        names = [self.construct_object(key, deep=True) for key, _ in node.value if key.tag != merge]
         for name in names:
             if names.count(name) > 1:
                 raise yaml.constructor.ConstructorError(None, None, f"'{name}' comes twice", node.start_mark)
@@ -92,11 +93,13 @@ def _suite(path: Path, data: str) -> Suite:
     given: _File = make(_File, values)
     within("players", given.players, 0, 1000)
     within("frames", given.frames, 0, 100_000)
-    sizes = [_size(size) for size in _list(given.sizes)]
+    sizes = [_size(size) for size in _several("sizes", given.sizes)]
     folder = Path(data).expanduser() if data else path.parent / os.path.expandvars(given.data)
     clips = {str(name): _place(folder, text) for name, text in given.clips.items()}
     mattes = {str(name): _place(folder, text) for name, text in given.mattes.items()}
     pairs = _pairs(given, clips, mattes)
+    if given.row is not None:
+        within("row", given.row, 0, min(height for _, height in sizes) - 1)
     footage = [Footage(f"{slug(pair.name)}@{w}x{h}", pair, (w, h)) for (w, h), pair in itertools.product(sizes, pairs)]
     variants = [v for name, value in given.methods.items() for v in _variants(given, str(name), value)]
     _check_unique("clips", [f.id for f in footage])
@@ -132,21 +135,32 @@ def _read(path: Path, depth: int = 0) -> dict[str, Any]:
 
 
 def _check(values: dict[str, Any]) -> None:
+    """The kinds of the values, so that what follows can rely on them."""
     check_names(values, [f.name for f in dataclasses.fields(_File)])
+    for name in ("about", "extends", "data", "preset"):
+        _is(name, values.get(name, ""), str, "text")
     for name in ("clips", "mattes", "methods", "solve"):
-        if not isinstance(values.get(name, {}), dict):
-            raise InputError(f"{name} holds no names and values.", "Write one 'name: value' a line.")
+        _is(name, values.get(name, {}), dict, "names and values")
+    for name in ("seed", "frames", "players", "row"):
+        value = values.get(name, 0)
+        if (value is not None or name != "row") and (type(value) is not int or value < 0):
+            raise InputError(f"{name} is '{value}', expected a whole number from 0 on.", f"Correct {name}.")
+    if values.get("match_edge") is not None:
+        _is("match_edge", values["match_edge"], bool, "true or false")
     for name in ("clips", "mattes"):
         for key, text in values.get(name, {}).items():
             if not isinstance(text, str) or not text:
                 raise InputError(f"{name}: {key} is '{text}', expected a path.", f"Name a folder, or {DEMO}1.")
-    for name in ("seed", "frames", "players"):
-        value = values.get(name, 0)
-        if isinstance(value, bool) or not isinstance(value, int) or value < 0:
-            raise InputError(f"{name} is '{value}', expected a whole number from 0 on.", f"Correct {name}.")
     for name in ("clips", "mattes", "methods"):
         if not values.get(name):
             raise InputError(f"it names no {name}.", "Name at least one.")
+
+
+def _is(name: str, value: Any, kind: type, wanted: str) -> None:
+    if not isinstance(value, kind):
+        raise InputError(
+            f"{name} is '{value}', expected {wanted}.", f"Correct {name}; docs/evaluate.md has an example."
+        )
 
 
 def _pairs(given: _File, clips: dict[str, str], mattes: dict[str, str]) -> list[Pair]:
@@ -161,9 +175,10 @@ def _pairs(given: _File, clips: dict[str, str], mattes: dict[str, str]) -> list[
     for pair in chosen:
         if not isinstance(pair, list) or len(pair) != 2:
             raise InputError(f"pairs holds '{pair}'.", "Write a number, 'all', or a list of [clip, matte].")
-        check_names([pair[0]], list(clips))
-        check_names([pair[1]], list(mattes))
-        found.append(Pair(f"{pair[0]}+{pair[1]}", clips[pair[0]], mattes[pair[1]]))
+        clip, matte = str(pair[0]), str(pair[1])
+        check_names([clip], list(clips))
+        check_names([matte], list(mattes))
+        found.append(Pair(f"{clip}+{matte}", clips[clip], mattes[matte]))
     if not found:
         raise InputError("there is no pair of a clip and another one's matte.", "Name more clips or mattes.")
     return found
@@ -171,25 +186,30 @@ def _pairs(given: _File, clips: dict[str, str], mattes: dict[str, str]) -> list[
 
 def _variants(given: _File, label: str, value: Any) -> Iterable[Variant]:
     """A method of the YAML, once for every combination of what it varies and every budget."""
-    if not isinstance(value, dict):
-        raise InputError(f"method {label} is '{value}'.", "Write it as {method: dip-vid} or {peer: telea}.")
-    check_names(value, ["method", "peer", "about", "preset", "solve", "vary", "budgets", "match_edge"])
+    _is(f"method {label}", value, dict, "{method: dip-vid} or {peer: telea}")
     if ("method" in value) == ("peer" in value):
         raise InputError(f"method {label} names neither or both of 'method' and 'peer'.", "Give it one of them.")
-    about = str(value.get("about", ""))
+    _is("about", value.get("about", ""), str, "text")
+    about = value.get("about", "")
     if "peer" in value:
-        if value["peer"] not in PEERS:
+        check_names(value, ["peer", "about"])
+        if value["peer"] not in list(PEERS):
             raise InputError(f"There is no peer '{value['peer']}'.", f"There are {', '.join(PEERS)}.")
         yield Variant(slug(label), label, PEER, value["peer"], about, family=label)
         return
+    check_names(value, ["method", "about", "preset", "solve", "vary", "budgets", "match_edge"])
     if value["method"] not in METHOD_NAMES:
         raise InputError(f"There is no method '{value['method']}'.", f"There are {', '.join(METHOD_NAMES)}.")
-    chosen = str(value.get("preset", given.preset))
+    for name in ("solve", "vary"):
+        _is(f"{name} of method {label}", value.get(name) or {}, dict, "names and values")
+    chosen = value.get("preset", given.preset)
     edge = next((e for e in (value.get("match_edge"), given.match_edge) if e is not None), None)
     if edge is None:
         edge = bool(preset(chosen)["comp"].get("match_edge", False))
+    _is("match_edge", edge, bool, "true or false")
     budgets = [_budget(b) for b in _list(value.get("budgets", given.budgets))] or [{}]
-    vary = {str(name): _list(values) for name, values in (value.get("vary") or {}).items()}
+    vary = {str(name): _several(f"vary: {name}", values) for name, values in (value.get("vary") or {}).items()}
+    _check_free([*given.solve, *(value.get("solve") or {}), *vary], bool(budgets[0]))
     for values in itertools.product(*vary.values()):
         varied = dict(zip(vary, values, strict=True))
         for budget in budgets:
@@ -198,8 +218,18 @@ def _variants(given: _File, label: str, value: Any) -> Iterable[Variant]:
                 named += "".join(f" {amount:g} {name}" for name, amount in budget.items())
             settings = {**given.solve, **(value.get("solve") or {}), **varied}
             yield Variant(
-                slug(named), named, OURS, value["method"], about, chosen, settings, budget, varied, label, bool(edge)
+                slug(named), named, OURS, value["method"], about, chosen, settings, budget, varied, label, edge
             )
+
+
+def _check_free(names: Iterable[str], budgeted: bool) -> None:
+    """Refuse settings that would say one thing and do another: something else decides them."""
+    decided = dict.fromkeys(GIVEN, "the suite's clips and sizes decide it")
+    if budgeted:
+        decided |= dict.fromkeys(BUDGETED, "the budget decides it")
+    for name in names:
+        if name in decided:
+            raise InputError(f"{name} cannot be set: {decided[name]}.", f"Leave out {name}.")
 
 
 def _budget(value: Any) -> dict[str, float]:
@@ -209,6 +239,8 @@ def _budget(value: Any) -> dict[str, float]:
     name, amount = next(iter(value.items()))
     if isinstance(amount, bool) or not isinstance(amount, (int, float)):
         raise InputError(f"a budget of '{amount}' {name} is no number.", "Write it as {passes: 100}.")
+    if name == "updates" and amount != int(amount):
+        raise InputError(f"a budget of {amount} updates is no whole number.", "Write it as {updates: 300}.")
     within(name, amount, 0.01 if name != "updates" else 1, 1e9)
     return {name: amount}
 
@@ -224,6 +256,13 @@ def _place(folder: Path, text: str) -> str:
 
 def _list(value: Any) -> list[Any]:
     return list(value) if isinstance(value, (list, tuple)) else [value]
+
+
+def _several(name: str, value: Any) -> list[Any]:
+    values = _list(value)
+    if not values:
+        raise InputError(f"{name} is empty.", "Name at least one value.")
+    return values
 
 
 def _short(value: Any) -> str:

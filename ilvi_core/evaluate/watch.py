@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import time
 from pathlib import Path
 from typing import Any
 
@@ -16,9 +17,11 @@ from ilvi_core.evaluate.store import FEATURES, read_arrays, result_of, write_arr
 from ilvi_core.files import make_folders, publish
 from ilvi_core.network import flow_channel, generate
 from ilvi_core.schedule import Schedule
-from ilvi_core.train import Trainer, tiles
+from ilvi_core.solve import Solved
+from ilvi_core.train import Trainer, synchronise, tiles
 
 SHARES = (1 / 32, 1 / 16, 1 / 8, 1 / 4, 1 / 2)  # of the updates: when the networks are looked at
+PHASES = "phases.json"
 FEWEST = 10  # updates before the first look
 
 
@@ -31,15 +34,23 @@ class Looker:
     def __init__(self, folder: Path, count: int) -> None:
         self._folder, self._looks, self._count = folder, folder / "looks", count
         self._middle = count // 2
+        self._solved: Solved | None = None
         make_folders(self._looks)
+
+    def begun(self, solved: Solved) -> None:
+        """What is filled in while it is solved."""
+        self._solved = solved
 
     def after(self, trainer: Trainer) -> None:
         """A look at each stage; of several at the same update one is enough."""
         marks = stage_marks(trainer.schedule)
         if trainer.state.update in marks:
+            synchronise(trainer.device)  # what is still being computed is training
+            began = time.monotonic()
             stage = marks.index(trainer.state.update)
             pictures, flow = glimpse(trainer)
             self._keep(f"{stage}-{trainer.window.frames[0]}", trainer, pictures, flow)
+            trainer.paused += time.monotonic() - began
 
     def trained(self, trainer: Trainer) -> None:
         """The end: what was done, the last flow, and the features where the clip's middle is in this window."""
@@ -55,9 +66,22 @@ class Looker:
             shifted = {"frames": np.array(near) + frames[0] - 1, "middle": np.array(middle)}
             write_arrays(self._folder / FEATURES, {**found, **shifted})
 
-    def seconds(self) -> float:
-        """Of training, all networks."""
-        return float(sum(end["seconds"] for end in self._ends()))
+    def seconds(self) -> dict[str, float]:
+        """By phase, of all networks and of every process that was at it."""
+        return {**self._phases(), "train": float(sum(end["seconds"] for end in self._ends()))}
+
+    def close(self) -> None:
+        """Remember what this process spent beside training, which its checkpoints know."""
+        if self._solved is not None:
+            spent = self._phases()
+            for phase, seconds in self._solved.seconds.items():
+                if phase != "train":
+                    spent[phase] = spent.get(phase, 0.0) + seconds
+            publish(self._folder / PHASES, json.dumps(spent).encode())
+
+    def _phases(self) -> dict[str, float]:
+        path = self._folder / PHASES
+        return dict(json.loads(path.read_text(encoding="utf-8"))) if path.exists() else {}
 
     def updates(self) -> int:
         """Of all networks."""
