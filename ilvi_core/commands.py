@@ -244,8 +244,9 @@ def evaluate(options: argparse.Namespace) -> int:
     with report.stopping_on_signals():
         evaluation = Evaluation(suite, folder, options.device or "auto", report)
         results = evaluation.gather() if options.report_only else evaluation.run()
-        page = write_report(folder, results, evaluation.clip)
-        write_summary(folder, results, evaluation.clip, _evaluate_command(options))
+        command = _evaluate_command(options)
+        page = write_report(folder, results, evaluation.clip, command)
+        write_summary(folder, results, evaluation.clip, command)
     failed = [run for run in results["runs"] if run["status"] == "failed"]
     for run in failed:
         print(f"Failed: {run['method']} on {run['clip']}: {run['error']}")

@@ -36,7 +36,7 @@ MEASURED = (
     ("psnr_known", "PSNR, known region", "dB", "higher"),
     ("ssim_known", "SSIM, known region", "", "higher"),
 )
-NO_FID = "FID was not measured: There is no weights-inception in /weights."
+NO_FID = "FID was not measured: There is not measured-inception in /weights."
 HOSTILE = "<script>alert('x')</script> & \"co\""
 
 
@@ -144,6 +144,9 @@ def composed(name: str, size: tuple[int, int], count: int, seed: int) -> Compose
     return Composed(name, truth, holes, ("centre crop", "area resize"))
 
 
+COMMAND = "ilvi evaluate small -o out"
+
+
 class Folder:
     """An evaluation's folder with what its runs left, and the clips they were made of."""
 
@@ -161,7 +164,7 @@ class Folder:
         return self.clips[clip]
 
     def write(self) -> str:
-        return report.write_report(self.at, self.results, self.load).read_text(encoding="utf-8")
+        return report.write_report(self.at, self.results, self.load, COMMAND).read_text(encoding="utf-8")
 
     def _leave(self, run: dict, of: dict, number: int) -> None:
         clip, random = self.clips[run["clip"]], np.random.default_rng(number)
@@ -263,9 +266,9 @@ def test_table_1_means_over_clips():
     table = tables.table_1(results_of(QUALITY))
     assert [c.name for c in table.columns] == ["fid", "consistency_psnr", "consistency_ssim", "psnr", "ssim"]
     assert texts(table) == [
-        ["DIP", "no weights", "21.00", "0.650", "26.00", "0.650"],
-        ["DIP-VID-FLOW", "no weights", "*27.50*", "*0.812*", "*32.50*", "*0.812*"],
-        ["TELEA", "no weights", "24.00", "0.725", "29.00", "0.725"],
+        ["DIP", "not measured", "21.00", "0.650", "26.00", "0.650"],
+        ["DIP-VID-FLOW", "not measured", "*27.50*", "*0.812*", "*32.50*", "*0.812*"],
+        ["TELEA", "not measured", "24.00", "0.725", "29.00", "0.725"],
     ]
     assert table.notes == (NO_FID,)
 
@@ -369,7 +372,7 @@ def test_the_page_has_the_numbers_and_marks_what_is_reported(small):
     page = Page(small.write())
     assert page.text.count("Reported, other data.") == 2
     assert page.text.count("Not comparable in absolute terms") == 2
-    for number in ("32.50", "0.812", "no weights", "22.3", "33.0", "0.974"):
+    for number in ("32.50", "0.812", "not measured", "22.3", "33.0", "0.974"):
         assert number in page.text
     assert NO_FID in page.text
     assert "Players for 1 of 2 clips." in page.text
@@ -426,7 +429,7 @@ def test_a_clip_that_cannot_be_read_is_said(small):
     def load(clip: str) -> Composed:
         raise InputError("The clip is gone.", "Bring it back.")
 
-    page = Page(report.write_report(small.at, small.results, load).read_text(encoding="utf-8"))
+    page = Page(report.write_report(small.at, small.results, load, COMMAND).read_text(encoding="utf-8"))
     assert "walk+tennis@64x48 cannot be shown: The clip is gone. Bring it back." in page.text
 
 
@@ -503,7 +506,7 @@ def test_how_a_run_measured_is_told_with_the_measure(small):
 
 
 def test_the_summary(small):
-    summary.write_summary(small.at, small.results, small.load, "ilvi evaluate small -o out")
+    summary.write_summary(small.at, small.results, small.load, COMMAND)
     text = (small.at / "summary.md").read_text(encoding="utf-8")
     assert "By PSNR in the hole, the mean over 2 clips: DIP-VID-FLOW (22.50 dB) &gt; " not in text
     assert (
@@ -511,7 +514,7 @@ def test_the_summary(small):
         in text
     )
     assert "| DIP-VID-FLOW | **22.50** | **0.812** | **32.50** |" in text
-    assert "no weights" in text
+    assert "not measured" in text
     assert "    ilvi evaluate small -o out" in text
     assert "Device: cpu (Some CPU, Linux)" in text
     assert "![Frames 3, 4, 6, 7 of walk+tennis@64x48" in text

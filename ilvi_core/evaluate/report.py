@@ -56,8 +56,8 @@ class Shown:
     problems: list[str] = field(default_factory=list)
 
 
-def write_report(folder: Path, results: tables.Results, load_clip: LoadClip) -> Path:
-    """folder/report.html, whole or not at all. load_clip: from a clip's id in the results.
+def write_report(folder: Path, results: tables.Results, load_clip: LoadClip, command: str) -> Path:
+    """folder/report.html, whole or not at all. load_clip: from a clip's id in the results.  command: what made it.
 
     InputError when jinja2 or matplotlib is absent. What a run should have left and has not is said in the page.
     """
@@ -69,6 +69,7 @@ def write_report(folder: Path, results: tables.Results, load_clip: LoadClip) -> 
     first, second = tables.table_1(results), tables.table_2(results)
     page = template.render(
         results=results,
+        command=command,
         counts=_counts(results),
         failed=[run for run in results["runs"] if run["status"] == "failed"],
         left_out=results.get("left_out", []),

@@ -10,7 +10,7 @@ from typing import Any
 Results = dict[str, Any]
 
 HIGHER, LOWER, NEARER_ONE = "higher", "lower", "nearer 1"
-NO_VALUE, NO_WEIGHTS = "–", "no weights"
+NO_VALUE, NOT_MEASURED = "–", "not measured"
 WARP_UNIT = 1e-4  # what E_warp is shown in: a mean square of 0..1 values has too many zeros to compare by eye
 GIB = 2**30
 UNEVEN = "Bold is the best among those measured on the same, most, clips; means over other clips do not compare."
@@ -116,7 +116,7 @@ def mean(numbers: Iterable[float]) -> float | None:
 def number(name: str, value: float | None) -> str:
     """As it is printed in the metric's column."""
     if value is None:
-        return NO_WEIGHTS if name.startswith("fid") else NO_VALUE
+        return NOT_MEASURED if name.startswith("fid") else NO_VALUE
     if not math.isfinite(value):
         return str(value)
     if name.startswith("warp"):
