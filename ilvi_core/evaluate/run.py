@@ -212,7 +212,7 @@ class Evaluation:
         except Exception as error:  # as in `_solve`
             record |= {"status": FAILED, "error": said_of(error, run)}
         record["match_edge"] = variant.match_edge
-        record["stages"] = record["looks"].get("matched" if variant.match_edge else "plain", [])
+        record["stages"] = record.get("looks", {}).get("matched" if variant.match_edge else "plain", [])
         record["measured"] = self._measured(variant)
         publish_record(run, record)
         return record, again
