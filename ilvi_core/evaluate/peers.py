@@ -1,4 +1,4 @@
-"""What the methods are compared with: OpenCV's fills of single frames, and the compositor's clean plates."""
+"""What the methods are compared with: fills of single frames, the compositor's clean plates, donors along flow."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from collections.abc import Callable
 import cv2
 import numpy as np
 
+from ilvi_core.donors import find_donors
 from ilvi_core.smooth import smooth_fill
 
 VERSION = 1  # raised when one of them gives other fills
@@ -65,12 +66,18 @@ def temporal_median(plate: np.ndarray, holes: np.ndarray) -> np.ndarray:
     return _aligned(plate, holes, median, REACH)
 
 
+def donors(plate: np.ndarray, holes: np.ndarray) -> np.ndarray:
+    """Known pixels of other frames along completed flow, fused: the donor half of the method to come. As `membrane`."""
+    return find_donors(plate, ~holes).fill
+
+
 PEERS: dict[str, Peer] = {
     "membrane": membrane,
     "telea": telea,
     "navier-stokes": navier_stokes,
     "clean-plate": clean_plate,
     "median": temporal_median,
+    "donors": donors,
 }
 
 

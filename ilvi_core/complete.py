@@ -1,0 +1,178 @@
+"""Flow carried on into the hole, by models that know nothing of what is in it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+
+from ilvi_core.flow import Estimator, consistent, dis_flow, sample
+from ilvi_core.matte import distance_to, grow
+from ilvi_core.smooth import smooth_fill
+
+MARGIN = 13.0  # px round the hole in which estimated flow is distrusted: a patch there sees the smooth fill
+FIT_STEP, FIT_REACH = 4, 64.0  # px between the vectors of a homography, and how far round the hole they lie
+AGREE = 1.0  # px, up to which a vector agrees with a homography
+LEAST = 12  # vectors that a model is fitted to
+TRIES = 1000  # of RANSAC
+MLS_STEP, MLS_REACH, MLS_NODES = 6, 40.0, 8  # px: between vectors, how far round the hole, between the fit's nodes
+MLS_SOFT = 6.0  # px, below which distances do not differ
+STIFF = 0.05  # of the vectors' spread: a weak pull to constant flow, for where they all lie on one line
+UNIT = 100.0  # px: lengths near 1 keep the fit's sums well conditioned
+
+Model = Callable[[np.ndarray, np.ndarray], np.ndarray]  # (h, w, 2) px, (h, w) bool trusted -> (h, w, 2)
+
+
+@dataclass(frozen=True)
+class Neighbours:
+    """Completed flow between neighbouring frames. forward[t]: (h, w, 2) float32 px, from t to t + 1; backward[t]: from
+    t + 1 to t.  Both (T - 1) long."""
+
+    forward: list[np.ndarray]
+    backward: list[np.ndarray]
+
+    def step(self, frame: int, direction: int) -> np.ndarray:
+        """The flow from `frame` to `frame + direction`, which is +1 or -1."""
+        return self.forward[frame] if direction > 0 else self.backward[frame - 1]
+
+
+def neighbour_flows(filled: np.ndarray, known: np.ndarray, estimate: Estimator = dis_flow) -> dict[str, Neighbours]:
+    """The flow between all neighbours, completed by every model.
+
+    filled: (T, h, w, 3) float32 0..1, the holes smoothly filled.  known: (T, h, w) bool.
+    """
+    near = [grow(~k, MARGIN) for k in known]
+    found: dict[str, Neighbours] = {name: Neighbours([], []) for name in MODELS}
+    for t in range(len(filled) - 1):
+        there, back = estimate(filled[t], filled[t + 1]), estimate(filled[t + 1], filled[t])
+        trusted = trusted_flow(there, back, near[t], near[t + 1]), trusted_flow(back, there, near[t + 1], near[t])
+        for name, model in MODELS.items():
+            found[name].forward.append(model(there, trusted[0]))
+            found[name].backward.append(model(back, trusted[1]))
+    return found
+
+
+def trusted_flow(flow: np.ndarray, back: np.ndarray, near_here: np.ndarray, near_there: np.ndarray) -> np.ndarray:
+    """(h, w) bool: where estimated flow can be fitted to: away from both holes, and there and back agree (eq. 4).
+
+    flow, back: (h, w, 2) px.  near_here, near_there: (h, w) bool, the holes with a margin.
+    """
+    clear = sample((~near_there).astype(np.float32), flow) > 0.999
+    return ~near_here & clear & consistent(flow, back)
+
+
+def by_homography(flow: np.ndarray, trusted: np.ndarray) -> np.ndarray:
+    """Where the flow is not trusted: that of the plane which most vectors round there agree with.
+
+    flow: (h, w, 2) px.  trusted: (h, w) bool.  Study, finding 1.
+    """
+    matrix = fitted_homography(flow, trusted, FIT_REACH)
+    if matrix is None:
+        return by_membrane(flow, trusted)
+    return np.where(trusted[..., None], flow, plane_flow(matrix, *trusted.shape))
+
+
+def fitted_homography(flow: np.ndarray, trusted: np.ndarray, reach: float = np.inf) -> np.ndarray | None:
+    """(3, 3) by RANSAC from the trusted vectors within `reach` px of the others; None where too few agree."""
+    found = fitted_planes(flow, trusted, 1, reach)
+    return found[0] if found else None
+
+
+def fitted_planes(flow: np.ndarray, trusted: np.ndarray, most: int, reach: float = np.inf) -> list[np.ndarray]:
+    """At most so many homographies, (3, 3), the one that most vectors agree with first, each from what the ones before
+    left over. As `fitted_homography`."""
+    y, x = _vectors(trusted, reach, FIT_STEP)
+    here = np.stack([x, y], -1).astype(np.float32)
+    there = here + flow[y, x]
+    found: list[np.ndarray] = []
+    while len(found) < most and len(here) >= LEAST:
+        matrix, agreed = cv2.findHomography(here, there, cv2.RANSAC, AGREE, maxIters=TRIES)
+        if matrix is None or int(agreed.sum()) < LEAST:
+            break
+        found.append(matrix)
+        left = agreed[:, 0] == 0
+        here, there = here[left], there[left]
+    return found
+
+
+def plane_flow(matrix: np.ndarray, height: int, width: int) -> np.ndarray:
+    """(h, w, 2) float32 px: where a homography takes each pixel, less the pixel's own place."""
+    y, x = np.mgrid[0:height, 0:width].astype(np.float64)
+    to_x, to_y, depth = np.tensordot(matrix, np.stack([x, y, np.ones_like(x)]), 1)
+    depth = np.where(np.abs(depth) < 1e-6, 1e-6, depth)  # the horizon; what is sampled there lies off the frame
+    return np.stack([to_x / depth - x, to_y / depth - y], -1).clip(-1e4, 1e4).astype(np.float32)
+
+
+def by_moving_least_squares(flow: np.ndarray, trusted: np.ndarray) -> np.ndarray:
+    """Where the flow is not trusted: an affine flow fitted anew at every place, near vectors counting most.
+
+    flow: (h, w, 2) px.  trusted: (h, w) bool.  Fitted at nodes, bilinear between them; weights 1 / distance^4.
+    Schaefer et al., "Image deformation using moving least squares", 2006; study, finding 1: the best under parallax.
+    """
+    height, width = trusted.shape
+    y, x = _vectors(trusted, MLS_REACH, MLS_STEP)
+    if len(x) < LEAST:
+        return by_membrane(flow, trusted)
+    rows, columns = (np.linspace(0, n - 1, max(n // MLS_NODES, 2)) for n in (height, width))
+    node = np.stack(np.meshgrid(columns, rows), -1).reshape(-1, 2) / UNIT
+    place, vector = np.stack([x, y], -1) / UNIT, flow[y, x].astype(np.float64)
+    square = np.square(node).sum(1)[:, None] + np.square(place).sum(1) - 2 * node @ place.T
+    weight = 1 / np.square(np.maximum(square, 0) + (MLS_SOFT / UNIT) ** 2)
+    weight /= weight.sum(1, keepdims=True)
+    # all moments of one product; then the 2x2 normal equations of the slopes in closed form, at every node at once
+    px, py = place.T
+    slopes = [vector[:, k] * p for k in (0, 1) for p in (px, py)]
+    moments = weight @ np.stack([px, py, px * px, px * py, py * py, *vector.T, *slopes], 1)
+    cx, cy = moments[:, 0], moments[:, 1]
+    xx, xy, yy = moments[:, 2] - cx * cx, moments[:, 3] - cx * cy, moments[:, 4] - cy * cy
+    stiff = STIFF * (xx + yy) + 1e-9
+    xx, yy = xx + stiff, yy + stiff
+    fitted = np.empty((len(rows) * len(columns), 2), np.float32)
+    for k in (0, 1):
+        mean = moments[:, 5 + k]
+        a, b = moments[:, 7 + 2 * k] - cx * mean, moments[:, 8 + 2 * k] - cy * mean
+        across, down = (a * yy - b * xy) / (xx * yy - xy * xy), (b * xx - a * xy) / (xx * yy - xy * xy)
+        fitted[:, k] = mean + across * (node[:, 0] - cx) + down * (node[:, 1] - cy)
+    smooth = _between_nodes(fitted.reshape(len(rows), len(columns), 2), height, width)
+    return np.where(trusted[..., None], flow, smooth)
+
+
+def by_membrane(flow: np.ndarray, trusted: np.ndarray) -> np.ndarray:
+    """Where the flow is not trusted: the smoothest that meets the rest, at half the size, which is as good.
+
+    flow: (h, w, 2) px.  trusted: (h, w) bool.
+    """
+    height, width = trusted.shape
+    half = (max(width // 2, 1), max(height // 2, 1))
+    share = cv2.resize(trusted.astype(np.float32), half, interpolation=cv2.INTER_AREA)
+    total = cv2.resize(np.where(trusted[..., None], flow, 0), half, interpolation=cv2.INTER_AREA)
+    smooth = smooth_fill(total / np.maximum(share, 1e-6)[..., None], share > 0.2)
+    smooth = cv2.resize(smooth, (width, height), interpolation=cv2.INTER_LINEAR)
+    return np.where(trusted[..., None], flow, smooth)
+
+
+MODELS: dict[str, Model] = {
+    "homography": by_homography,
+    "least-squares": by_moving_least_squares,
+    "membrane": by_membrane,
+}
+
+
+def _vectors(trusted: np.ndarray, reach: float, step: int) -> tuple[np.ndarray, np.ndarray]:
+    """y and x of the trusted pixels on a grid of `step` px that lie within `reach` px of one that is not trusted."""
+    grid = np.zeros_like(trusted)
+    grid[::step, ::step] = True
+    if np.isfinite(reach):
+        grid &= distance_to(~trusted) <= reach
+    y, x = np.nonzero(trusted & grid)
+    return y, x
+
+
+def _between_nodes(nodes: np.ndarray, height: int, width: int) -> np.ndarray:
+    """Bilinear between nodes that cover the frame evenly from its first pixel to its last."""
+    y, x = np.mgrid[0:height, 0:width].astype(np.float32)
+    x *= (nodes.shape[1] - 1) / max(width - 1, 1)
+    y *= (nodes.shape[0] - 1) / max(height - 1, 1)
+    return cv2.remap(nodes, x, y, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)

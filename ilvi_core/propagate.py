@@ -1,0 +1,189 @@
+"""Transitive donors: hole pixels followed along completed flow, frame by frame, to where they are known; and the flow
+between distant frames that starts from such chains."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+
+from ilvi_core.complete import Neighbours
+from ilvi_core.flow import SMALLEST
+from ilvi_core.matte import grow
+from ilvi_core.smooth import smooth_fill
+
+CLEAR_MARGIN = 1.5  # px kept from the hole: a cubic sample reaches that far, and the filled hole is no donor
+ALL_KNOWN = 0.999  # of a bilinear sample: all but rounding
+FILLED_MARGIN = 9.0  # px round the hole in which flow of a filled clip is distrusted (study, finding 1)
+AGE = 8.0  # frames, over which a donor's weight falls to 1/e (study, finding 2)
+CLIP = 0.1  # above it one difference says no more than another
+ROW = 1024  # points in a row: cv2.remap takes no picture of 32768 rows
+
+
+@dataclass(frozen=True)
+class Arrivals:
+    """Where a frame's N hole pixels are first known, in one direction.
+
+    address: (N, 2) float32, x and y in that frame, px.  offset: (N,) int16, frames to it; 0 = it is known in none.
+    colour: (N, 3) float32, 0..1, sampled there.
+    """
+
+    address: np.ndarray
+    offset: np.ndarray
+    colour: np.ndarray
+
+    @property
+    def found(self) -> np.ndarray:
+        """(N,) bool."""
+        return self.offset != 0
+
+
+Pair = tuple[Arrivals, Arrivals]  # forwards, backwards
+
+
+def sample_at(values: np.ndarray, points: np.ndarray, how: int = cv2.INTER_LINEAR) -> np.ndarray:
+    """`values` (h, w[, C]) float32 at points (..., 2), x and y in px; the edge's own values beyond it."""
+    flat = points.reshape(-1, 2)
+    x, y = np.zeros((2, max(-(-len(flat) // ROW), 1) * ROW), np.float32)
+    x[: len(flat)], y[: len(flat)] = flat.T
+    out = cv2.remap(values, x.reshape(-1, ROW), y.reshape(-1, ROW), how, borderMode=cv2.BORDER_REPLICATE)
+    return out.reshape(-1, *values.shape[2:])[: len(flat)].reshape(*points.shape[:-1], *values.shape[2:])
+
+
+def within(points: np.ndarray, height: int, width: int) -> np.ndarray:
+    """(...) bool: which points (..., 2) lie in the frame."""
+    x, y = points[..., 0], points[..., 1]
+    return (x >= 0) & (x <= width - 1) & (y >= 0) & (y <= height - 1)
+
+
+def pixels(mask: np.ndarray) -> np.ndarray:
+    """(N, 2) float32: x and y of a mask's pixels, row by row."""
+    y, x = np.nonzero(mask)
+    return np.stack([x, y], -1).astype(np.float32)
+
+
+def clear_masks(known: np.ndarray) -> np.ndarray:
+    """(T, h, w) float32: 1 where a donor may be sampled."""
+    return np.stack([~grow(~k, CLEAR_MARGIN) for k in known]).astype(np.float32)
+
+
+def follow(
+    start: int, flows: Neighbours, direction: int, filled: np.ndarray, clear: np.ndarray, hole: np.ndarray
+) -> Arrivals:
+    """The hole's pixels of frame `start` followed in one direction until each is known, or the clip ends.
+
+    Addresses are carried with their fractions and the plate is sampled once (study, finding 2).
+    filled: (T, h, w, 3) float32 0..1.  clear: as from `clear_masks`.  hole: (h, w) bool.
+    """
+    here = pixels(hole)
+    address, offset = np.zeros_like(here), np.zeros(len(here), np.int16)
+    colour, left = np.zeros((len(here), 3), np.float32), np.arange(len(here))
+    frame = start
+    while 0 <= frame + direction < len(clear) and len(left):
+        here = here + sample_at(flows.step(frame, direction), here)
+        frame += direction
+        seen = within(here, *hole.shape) & (sample_at(clear[frame], here) > ALL_KNOWN)
+        arrived = left[seen]
+        address[arrived], offset[arrived] = here[seen], frame - start
+        colour[arrived] = sample_at(filled[frame], here[seen], cv2.INTER_CUBIC).clip(0, 1)
+        here, left = here[~seen], left[~seen]
+    return Arrivals(address, offset, colour)
+
+
+def chain(start: int, flows: Neighbours, offsets: Sequence[int], count: int) -> dict[int, np.ndarray]:
+    """offset -> (h, w, 2) float32 px: the flow from frame `start` to `start + offset`, composed step by step.
+
+    offsets: signed; those that leave the clip of `count` frames are left out.
+    """
+    out = {}
+    for direction in (1, -1):
+        wanted = {abs(o) for o in offsets if o * direction > 0 and 0 <= start + o < count}
+        total = np.zeros(0)
+        for steps in range(1, max(wanted, default=0) + 1):
+            flow = flows.step(start + (steps - 1) * direction, direction)
+            if steps == 1:
+                grid = np.stack(np.meshgrid(*(np.arange(n, dtype=np.float32) for n in flow.shape[1::-1])), -1)
+                total = flow
+            else:
+                total = total + sample_at(flow, grid + total)
+            if steps in wanted:
+                out[steps * direction] = total
+    return out
+
+
+def arrivals_of(flows: Neighbours, filled: np.ndarray, clear: np.ndarray, known: np.ndarray) -> list[Pair]:
+    """Every frame's arrivals in both directions."""
+    return [
+        (follow(t, flows, 1, filled, clear, ~known[t]), follow(t, flows, -1, filled, clear, ~known[t]))
+        for t in range(len(known))
+    ]
+
+
+def disagreement(arrivals: Sequence[Pair]) -> float:
+    """How much the two directions differ where both arrive: mean |difference|, each clipped at .1; 0 where none do.
+
+    The choice of a model without truth (study, finding 1).
+    """
+    total, count = 0.0, 0
+    for ahead, behind in arrivals:
+        both = ahead.found & behind.found
+        difference = np.abs(ahead.colour[both] - behind.colour[both]).mean(-1)
+        total, count = total + float(np.minimum(difference, CLIP).sum(dtype=np.float64)), count + int(both.sum())
+    return total / max(count, 1)
+
+
+def first_fill(filled: np.ndarray, known: np.ndarray, arrivals: Sequence[Pair]) -> tuple[np.ndarray, np.ndarray]:
+    """The fill from arrivals alone, younger ones counting more: (T, h, w, 3) float32, and covered (T, h, w) bool.
+
+    What nothing arrives at is filled smoothly from both plate and donors.
+    """
+    out, covered = filled.copy(), np.zeros_like(known)
+    for t, pair in enumerate(arrivals):
+        weights = [np.where(a.found, np.exp(-np.abs(a.offset) / AGE), 0)[:, None] for a in pair]
+        total = weights[0] + weights[1]
+        seen = total[:, 0] > 0
+        mean = (pair[0].colour * weights[0] + pair[1].colour * weights[1]) / np.maximum(total, 1e-30)
+        y, x = np.nonzero(~known[t])
+        out[t][y[seen], x[seen]] = mean[seen]
+        covered[t][y[seen], x[seen]] = True
+        out[t] = smooth_fill(out[t], known[t] | covered[t])
+    return out, covered
+
+
+class DirectFlows:
+    """Flow between distant frames of a filled clip, made when it is asked for and kept while frames near it are.
+
+    pictures: (T, h, w, 3) float32 0..1, filled.  known: (T, h, w) bool.  flows: the neighbours', which DIS starts from.
+    Frames must be asked for in order: what lies more than the longest offset behind is dropped.
+    """
+
+    def __init__(self, pictures: np.ndarray, known: np.ndarray, flows: Neighbours, offsets: Sequence[int]) -> None:
+        self._grey = [cv2.cvtColor(np.round(p.clip(0, 1) * 255).astype(np.uint8), cv2.COLOR_RGB2GRAY) for p in pictures]
+        self.near = [grow(~k, FILLED_MARGIN) for k in known]
+        self._flows, self._offsets = flows, offsets
+        self._of: dict[int, dict[int, np.ndarray]] = {}
+
+    def offsets(self, frame: int) -> list[int]:
+        """The signed offsets at which frame has partners, nearest first."""
+        return [s * o for o in self._offsets for s in (1, -1) if 0 <= frame + s * o < len(self._grey)]
+
+    def flow(self, frame: int, offset: int) -> np.ndarray:
+        """(h, w, 2) float32 px from `frame` to `frame + offset`."""
+        if frame not in self._of:
+            start = chain(frame, self._flows, self.offsets(frame), len(self._grey))
+            self._of[frame] = {o: self._refined(frame, frame + o, start[o]) for o in self.offsets(frame)}
+        return self._of[frame][offset]
+
+    def forget(self, frame: int) -> None:
+        """Drop what neither this frame nor a later one asks for."""
+        for old in [f for f in self._of if f < frame - max(self._offsets)]:
+            del self._of[old]
+
+    def _refined(self, a: int, b: int, start: np.ndarray) -> np.ndarray:
+        if min(start.shape[:2]) < SMALLEST:
+            return start
+        dis = cv2.DISOpticalFlow.create(cv2.DISOPTICAL_FLOW_PRESET_MEDIUM)
+        dis.setFinestScale(1)  # as good as 0 and a quarter of its time (study, finding 2)
+        return dis.calc(self._grey[a], self._grey[b], start.copy())  # it writes into what it starts from
