@@ -1,5 +1,6 @@
 """`ilvi evaluate`: every run once, with its numbers, whatever happens in between."""
 
+import dataclasses
 import json
 import shutil
 import time
@@ -14,9 +15,12 @@ from ilvi_core.demo import make_clip
 from ilvi_core.evaluate import measure, ours, run, store, watch
 from ilvi_core.evaluate import record as record_file
 from ilvi_core.evaluate.composed import compose
+from ilvi_core.evaluate.consistency import consistency
 from ilvi_core.evaluate.metrics import video_psnr, video_ssim
 from ilvi_core.evaluate.run import Evaluation
+from ilvi_core.evaluate.seam import seam_visibility
 from ilvi_core.evaluate.suite_file import load_suite
+from ilvi_core.evaluate.warping import visible_flow, warping_error
 from ilvi_core.host.errors import Cancelled, IlviError, InputError
 from ilvi_core.report import Report
 
@@ -132,6 +136,35 @@ def test_numbers_are_those_of_the_frames_that_are_kept(done):
     assert record["metrics"]["ssim_hole"] == pytest.approx(video_ssim(result, clip.truth, clip.holes))
     assert record["metrics"]["psnr_known"] == pytest.approx(video_psnr(fills, clip.truth, ~clip.holes))
     assert record["metrics"]["psnr_hole"] > 10
+    steady = consistency(result, clip.holes, seed=0)
+    assert record["metrics"]["consistency_ssim"] == pytest.approx(steady.ssim)
+    warp = warping_error(result, clip.holes, *visible_flow(clip.truth))  # along the truth's flow, not the plate's
+    assert record["metrics"]["warp_hole"] == pytest.approx(warp.hole)
+    assert record["metrics"]["seam"] == pytest.approx(seam_visibility(result, clip.holes).fine)
+    assert {"prepare", "flow", "train", "fill"} <= record["phases"].keys()
+    assert record["seconds"] == pytest.approx(sum(record["phases"].values()))
+    assert any("fewer than a batch" in text for text in record["warnings"])
+
+
+def test_runs_are_told_apart_by_all_that_their_fills_depend_on(done, monkeypatch):
+    evaluation = evaluate(done)
+    footage, (dip, flow, telea) = evaluation.suite.clips[0], evaluation.suite.variants
+    keys = {v.label: evaluation._key(footage, v) for v in (dip, flow, telea)}
+    assert len(set(keys.values())) == 3
+    newer = dataclasses.replace(run.METHODS["dip"], version=99)
+    with monkeypatch.context() as patch:
+        patch.setitem(run.METHODS, "dip", newer)
+        assert evaluation._key(footage, dip) != keys["DIP"]
+        assert evaluation._key(footage, flow) == keys["Flow"]
+    with monkeypatch.context() as patch:
+        patch.setattr(run, "weight_hashes", lambda settings: {"vgg16": "another"})
+        assert evaluation._key(footage, flow) != keys["Flow"]
+    with monkeypatch.context() as patch:
+        patch.setattr(run, "PEERS_VERSION", 99)
+        assert evaluation._key(footage, telea) != keys["Telea"]
+    other = dataclasses.replace(flow, settings={**flow.settings, "flow_weight": 0.5})
+    assert evaluation._key(footage, other) != keys["Flow"]
+    assert evaluation._key(footage, dataclasses.replace(flow, label="F", id="F", match_edge=False)) == keys["Flow"]
 
 
 def test_a_second_run_solves_and_measures_nothing(copy, solves, monkeypatch):

@@ -414,6 +414,7 @@ def test_unfinished_and_failed_are_said_at_the_top(tmp_path):
 def test_nothing_done_is_still_a_page(tmp_path):
     page = Page(Folder(tmp_path, evaluation(CLIPS, METHODS, [])).write())
     assert "No run is done." in page.text
+    assert COMMAND in page.text
     assert page.text.count("No chart:") == 4
     assert "There is no player" in page.text
 
