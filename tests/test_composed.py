@@ -88,7 +88,7 @@ def pan():
     random = np.random.default_rng(5)
     wall = cv2.GaussianBlur(random.random((120, 300, 3)).astype(np.float32), (0, 0), 1.5)
     wall = (wall - wall.min()) / np.ptp(wall)
-    truth = np.stack([wall[10:106, 6 * n : 6 * n + 144] for n in range(16)])
+    truth = np.stack([wall[10:106, 9 * n : 9 * n + 144] for n in range(9)])
     holes = np.zeros(truth.shape[:3], bool)
     holes[:, 36:60, 60:90] = True
     return truth, holes

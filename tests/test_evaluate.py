@@ -322,6 +322,7 @@ def test_a_stopped_run_goes_on_to_the_same_result(done, tmp_path, solves):
     assert not (tmp_path / "out/runs/street+ball@64x48/Flow" / ours.WORK).exists()
 
 
+@pytest.mark.slow
 def test_looks_of_other_work_are_not_taken(tmp_path):
     with pytest.raises(Cancelled):
         evaluate(tmp_path, report=Asked(at=12)).run()
@@ -402,6 +403,7 @@ def test_stages_and_features_are_those_of_the_middle_frame(done):
     assert store.read_stages(folder / "Telea") is None
 
 
+@pytest.mark.slow
 def test_looking_does_not_change_what_is_learned(done, tmp_path, monkeypatch):
     monkeypatch.setattr(watch.Looker, "after", lambda *given: None)
     evaluate(tmp_path).run()
@@ -410,6 +412,7 @@ def test_looking_does_not_change_what_is_learned(done, tmp_path, monkeypatch):
     assert results_of(tmp_path)["runs"][1]["stages"] == []
 
 
+@pytest.mark.slow
 def test_the_time_that_looking_takes_is_not_the_methods(tmp_path, monkeypatch):
     """A clock that an hour is added to at each look."""
     hours, glimpse = [], watch.glimpse
