@@ -143,7 +143,7 @@ def quality_in_time(results: Results, name: str) -> Chart | None:
             panels[0].plot(mean(seconds.values()), mean(measured.values()), **{**look, "markersize": 8, "zorder": 3})
         panels[0].set_xscale("log")
         low, high = panels[0].get_xlim()
-        ticks = [digit * 10.0**power for power in range(-3, 8) for digit in (1, 2, 5)]
+        ticks = [digit * 10.0**power for power in range(-3, 8) for digit in (1, 2, 3, 5)]
         _log_ticks(panels[0], [tick for tick in ticks if low <= tick <= high])
         panels[0].set_xlabel("seconds")
         panels[0].set_ylabel("PSNR in the hole, dB")
