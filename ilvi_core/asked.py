@@ -5,7 +5,8 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Callable, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass, fields
+from typing import Any
 
 from ilvi_core import weights
 from ilvi_core.clip import check_frames
@@ -18,8 +19,6 @@ from ilvi_core.methods import METHODS, PERCEPTUAL
 # settings that only a method with flow looks at
 _OF_FLOW = {"flow_weight", "flow_input", "flow_margin", "consistency_weight", "consistency_gradient", "intervals"}
 _OF_FLOW |= {"perceptual_weight", "perceptual_layers", "directions"}
-# settings that came after entries were made: at their defaults they say nothing new, and those entries are still found
-_LATER = {"weight_average", "directions", "initialisation", "loss_average"}
 
 
 @dataclass(frozen=True)
@@ -69,9 +68,16 @@ def family_of(settings: SolveSettings) -> str:
     method = METHODS[settings.method]
     # the matte's channel is in its pixels' hash, as it was found; the estimator of flow is among the weights
     unused = {"matte_channel", "flow"} | (set() if method.flow else _OF_FLOW)
-    unused |= {name for name in _LATER if getattr(settings, name) == getattr(SolveSettings(), name)}
-    values = {name: value for name, value in asdict(settings).items() if name not in unused}
+    values = {name: value for name, value in unusual(settings).items() if name not in unused}
     return _hash([VERSION, values, method.version, weight_hashes(settings)])
+
+
+def unusual(settings: SolveSettings) -> dict[str, Any]:
+    """The settings that are not the defaults: one that a later ILVI adds leaves the keys made before as they are.
+
+    So a default that is changed has to raise the methods' `version`, or the old value would pass for the new one.
+    """
+    return {f.name: value for f in fields(settings) if (value := getattr(settings, f.name)) != f.default}
 
 
 def weight_hashes(settings: SolveSettings) -> dict[str, str]:

@@ -10,12 +10,14 @@ import torch
 
 from ilvi_core import device as devices
 from ilvi_core import methods, weights, window
+from ilvi_core.device import synchronise
+from ilvi_core.filling import fills, settle
 from ilvi_core.flow import dis_flow
 from ilvi_core.host.checks import make, within
 from ilvi_core.host.job import SolveSettings
 from ilvi_core.network import forward_flops
 from ilvi_core.schedule import Schedule
-from ilvi_core.train import Trainer, fills, settle, synchronise
+from ilvi_core.train import Trainer
 
 
 def measure(

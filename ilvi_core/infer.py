@@ -12,6 +12,7 @@ import torch
 from ilvi_core import device as devices
 from ilvi_core import lease, methods
 from ilvi_core.entry import Entry, fill_name, weights_name
+from ilvi_core.filling import fills
 from ilvi_core.host.checks import make
 from ilvi_core.host.errors import Cancelled, IlviError, OutOfMemory
 from ilvi_core.host.job import SolveSettings
@@ -19,7 +20,6 @@ from ilvi_core.network import EncoderDecoder, padded_size
 from ilvi_core.report import Report
 from ilvi_core.schedule import Schedule
 from ilvi_core.solve import is_out_of_memory
-from ilvi_core.train import fills
 from ilvi_core.window import Window, noise_map
 from ilvi_core.work import read_tensors
 

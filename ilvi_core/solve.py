@@ -17,13 +17,14 @@ from ilvi_core import flow, methods, weights, window
 from ilvi_core.asked import weight_hashes
 from ilvi_core.clip import Clip, windows
 from ilvi_core.entry import FLOW
+from ilvi_core.filling import fills, peek
 from ilvi_core.flowstore import StoredFlow
 from ilvi_core.host.errors import Cancelled, OutOfMemory
 from ilvi_core.host.job import SolveSettings
 from ilvi_core.methods import Method
 from ilvi_core.report import GO_ON, Report, duration
 from ilvi_core.schedule import Schedule
-from ilvi_core.train import Hooks, Trainer, fills, peek
+from ilvi_core.train import Hooks, Trainer
 from ilvi_core.warm import Warm
 from ilvi_core.window import Window
 from ilvi_core.work import FolderWork, MemoryWork, read_tensors

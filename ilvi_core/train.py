@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Collection, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
-import numpy as np
 import torch
 from torch import Tensor
 
 from ilvi_core import methods
+from ilvi_core.average import WeightAverage
+from ilvi_core.device import synchronise
+from ilvi_core.filling import settle
 from ilvi_core.host.errors import Cancelled, IlviError
 from ilvi_core.host.job import SolveSettings
 from ilvi_core.losses import weighted_sum
@@ -65,31 +67,6 @@ class Hooks:
     save: Callable[[Trainer], None] = lambda trainer: None
     after: Callable[[Trainer], None] = lambda trainer: None
     save_every: float = field(default=60.0)  # seconds
-
-
-class WeightAverage:
-    """The exponential moving average of a network's weights over its updates; ours, the paper speaks of none.
-
-    Bias-corrected, as Adam's moments are: the decayed sums start from 0, and `apply` divides by the decayed sum of ones
-    that is kept as the last of them. Begun from the first update's weights it would still hold much of them, which is
-    noise, at the end of a short training. All of it is on the device, so that no update waits for a count.
-    """
-
-    def __init__(self, network: EncoderDecoder, decay: float) -> None:
-        self._weights = [p.detach() for p in network.parameters()]
-        self._one = torch.ones((), device=self._weights[0].device)
-        self._share = 1 - decay
-        self.sums = [torch.zeros_like(w) for w in (*self._weights, self._one)]
-
-    def add(self) -> None:
-        """Count the network's present weights."""
-        torch._foreach_lerp_(self.sums, [*self._weights, self._one], self._share)
-
-    def apply(self) -> None:
-        """Make the average the network's weights; they stay where nothing has been counted yet."""
-        if self.sums[-1]:
-            for weight, kept in zip(self._weights, self.sums, strict=False):
-                torch.div(kept, self.sums[-1], out=weight)
 
 
 class Trainer:
@@ -333,14 +310,6 @@ class Trainer:
         self.state = state
 
 
-def synchronise(device: torch.device) -> None:
-    """Wait until the device has done what it was given."""
-    if device.type == "cuda":
-        torch.cuda.synchronize(device)
-    elif device.type == "mps":
-        torch.mps.synchronize()
-
-
 def _clone(state: dict[str, Tensor]) -> Snapshot:
     return {k: v.detach().clone() for k, v in state.items()}
 
@@ -350,60 +319,3 @@ def new_network(method: Method, seed: int, frame: int, initialisation: str = "le
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed((seed * 1_000_003 + frame) % 2**63)
         return EncoderDecoder(method.dims, method.flow, initialisation)
-
-
-@torch.no_grad()
-def settle(network: EncoderDecoder, window: Window, size: int) -> None:
-    """Settle BatchNorm's statistics over the window, and leave the network in eval mode.
-
-    The mean of the batch statistics over batches of `size` consecutive frames that cover the window; from then on a
-    frame's fill depends on weights and frame alone. In float32, as the fills: bfloat16 would band them.
-    """
-    norms = [m for m in network.modules() if isinstance(m, torch.nn.modules.batchnorm._BatchNorm)]
-    for norm in norms:
-        norm.reset_running_stats()
-        norm.momentum = None  # the plain mean of all batches
-    network.train()
-    for tile in tiles(len(window.frames), size):
-        generate(network, window.noise[tile.start : tile.stop])
-    for norm in norms:
-        norm.momentum = 0.1
-    network.eval()
-
-
-def tiles(length: int, size: int) -> list[range]:
-    """The window's frames in runs of `size`, at fixed places; the last one ends with the window and may overlap."""
-    size = min(size, length)
-    starts = [*range(0, length - size, size), length - size]
-    return [range(start, start + size) for start in starts]
-
-
-@torch.no_grad()
-def fills(network: EncoderDecoder, window: Window, size: int, wanted: Collection[int]) -> Iterator[tuple[int, Tensor]]:
-    """(index, picture (3, h, w), float32 in 0..1) of the wanted frames of the window, by index.
-
-    2D: each from its own noise alone. 3D: from the first of the fixed tiles (of `size` frames) that holds it.
-    """
-    done: set[int] = set()
-    for tile in tiles(len(window.frames), size if network.dims == 3 else 1):
-        new = [index for index in tile if index in wanted and index not in done]
-        if not new:
-            continue
-        done.update(new)
-        picture, _ = generate(network, window.noise[tile.start : tile.stop])
-        for index in new:
-            yield index, window.crop(picture)[index - tile.start]
-
-
-@torch.no_grad()
-def peek(network: EncoderDecoder, window: Window, size: int, index: int) -> np.ndarray:
-    """A frame as the network would fill it now, in the middle of training, which is not disturbed: (h, w, 3) float32.
-
-    BatchNorm takes the frame's own statistics (of its tile, in 3D): they are settled only at the end.
-    """
-    buffers = {k: v.clone() for k, v in network.named_buffers()}
-    place = next(t for t in tiles(len(window.frames), size if network.dims == 3 else 1) if index in t)
-    picture, _ = generate(network, window.noise[place.start : place.stop])
-    for name, buffer in network.named_buffers():
-        buffer.copy_(buffers[name])
-    return window.crop(picture)[index - place.start].permute(1, 2, 0).float().cpu().numpy()

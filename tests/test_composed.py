@@ -72,6 +72,17 @@ def test_the_demos_clip_is_footage_too():
             compose(Pair("a+b", text, "demo:4"), (64, 48))
 
 
+@pytest.mark.parametrize("which", ["a", "b"])
+def test_a_gap_in_a_sequence_is_not_passed_over(tmp_path, which):
+    frames, mattes = np.zeros((6, 16, 16, 3), np.uint8), np.zeros((6, 16, 16), np.uint8)
+    mattes[:, 4:8, 4:8] = 255
+    pair = Pair("a+b", write(tmp_path / "a", frames), write(tmp_path / "b", mattes))
+    (tmp_path / which / "00003.png").unlink()
+    with pytest.raises(InputError, match="has no frame 3"):
+        compose(pair, (16, 16))
+    assert len(compose(pair, (16, 16), 3).truth) == 3  # before the gap all is there
+
+
 @pytest.mark.parametrize(("level", "said"), [(0, "covers 0%"), (255, "covers 100%")])
 def test_a_matte_that_says_nothing_is_refused(tmp_path, level, said):
     frames, mattes = np.zeros((2, 16, 16, 3), np.uint8), np.full((2, 16, 16), level, np.uint8)

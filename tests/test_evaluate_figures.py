@@ -30,10 +30,10 @@ from ilvi_core.evaluate.figures import (
     stage_strip,
     time_slice,
 )
+from ilvi_core.filling import settle
 from ilvi_core.host.job import SolveSettings
 from ilvi_core.network import EncoderDecoder
 from ilvi_core.perceptual import VGGFeatures
-from ilvi_core.train import settle
 from ilvi_core.window import Window, build
 
 

@@ -7,10 +7,11 @@ from torchvision.models import vgg16
 
 import ilvi_core
 from ilvi_core import device, methods, window
+from ilvi_core.filling import fills, settle
 from ilvi_core.flow import dis_flow
 from ilvi_core.host.job import SolveSettings
 from ilvi_core.perceptual import VGGFeatures
-from ilvi_core.train import Trainer, fills, settle
+from ilvi_core.train import Trainer
 
 pytestmark = [
     pytest.mark.gpu,

@@ -8,11 +8,12 @@ import torch
 
 from ilvi_core import losses, methods, train, window
 from ilvi_core.entry import Entry, begin
+from ilvi_core.filling import fills, settle, tiles
 from ilvi_core.flow import dis_flow
 from ilvi_core.host.errors import Cancelled, IlviError
 from ilvi_core.host.job import SolveSettings
 from ilvi_core.network import generate
-from ilvi_core.train import Hooks, Trainer, fills, settle, tiles
+from ilvi_core.train import Hooks, Trainer
 from ilvi_core.work import FolderWork
 
 SIZE = (48, 40)

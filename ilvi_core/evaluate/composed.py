@@ -78,6 +78,11 @@ def compose(pair: Pair, size: tuple[int, int], count: int = 0) -> Composed:
         raise InputError(f"Clip {pair.name} is scene-linear.", "The measures are of display values: convert it first.")
     length = min(len(frames.frames), len(mattes.frames))
     length = min(length, count) if count else length
+    for source, what in ((frames, f"Clip {pair.name}"), (mattes, f"The matte of {pair.name}")):
+        first = source.frames[0]
+        if source.frames[:length] != list(range(first, first + length)):
+            missing = next(n for n in range(first, first + length) if n not in source.frames)
+            raise InputError(f"{what} has no frame {missing}.", "Render it again; a gap would pass for a jump.")
     truth = np.stack([_resized(crop(frames.read(f).rgb(), size), size) for f in frames.frames[:length]])
     holes = np.stack([_hole(mattes, f, size) for f in mattes.frames[:length]])
     if not holes.any() or holes.all():

@@ -9,9 +9,9 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from ilvi_core.filling import tiles
 from ilvi_core.network import EncoderDecoder
 from ilvi_core.perceptual import VGGFeatures
-from ilvi_core.train import tiles
 from ilvi_core.window import Window
 
 BLOCKS = 5  # encoder blocks passed
@@ -36,8 +36,8 @@ def encoder_features(
 ) -> dict[str, Any]:
     """What features.npz holds of the encoder: frames, middle, encoder (F, C, a, b) float16, top, left.
 
-    network: settled (`train.settle`).  frames: indices in the window, rising; middle is the middle one's place.
-    size: frames that a 3D network takes at once (`Schedule.size`), in the tiles of `train.fills`.
+    network: settled (`filling.settle`).  frames: indices in the window, rising; middle is the middle one's place.
+    size: frames that a 3D network takes at once (`Schedule.size`), in the tiles of `filling.fills`.
     The feature at (row, column) is that of the padded picture's cell [32*row, 32*row+32) x [32*column, ...): nearest
     upsampling spreads it there. Of the noise it sees 373 px, centred on the cell's upper left corner.
     Raises ValueError for a network in training mode, frames that are not there, and a 3D network without `size`.

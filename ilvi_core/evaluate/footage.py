@@ -16,6 +16,7 @@ from ilvi_core.evaluate.complexity import Complexity, complexity
 from ilvi_core.evaluate.composed import DEMO, Composed
 from ilvi_core.evaluate.suite import Footage
 from ilvi_core.files import make_folders, publish
+from ilvi_core.host.errors import InputError
 
 FOLDER = "clips"
 VERSION = 1  # raised when a clip comes out differently, or more is said of it
@@ -50,8 +51,11 @@ class Pages:
                 parts += [Path(str(module.__file__)).read_bytes() for module in (demo, demo_layers, demo_canvas)]
             else:
                 folder = path if path.is_dir() else path.parent
-                files = [path] if path.is_file() else sorted(folder.iterdir()) if folder.is_dir() else []
-                parts += [(file.name, (stat := file.stat()).st_size, stat.st_mtime_ns) for file in files]
+                try:
+                    files = [path] if path.is_file() else sorted(folder.iterdir()) if folder.is_dir() else []
+                    parts += [(file.name, (stat := file.stat()).st_size, stat.st_mtime_ns) for file in files]
+                except OSError as error:
+                    raise InputError(f"{path} cannot be read: {error.strerror}.", "Check its permissions.") from None
         return hashlib.sha256(repr(parts).encode()).hexdigest()
 
 

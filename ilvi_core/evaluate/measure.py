@@ -18,13 +18,13 @@ HIGHER, LOWER, AS_PLATE = "higher", "lower", "nearer 1"
 
 @dataclass(frozen=True)
 class Column:
-    """better: higher, lower or 'nearer 1'."""
+    """name: of the metric.  better: higher, lower, nearer 1, or empty: nothing is best.  described: in words."""
 
     name: str
     title: str
-    unit: str
-    better: str
-    described: str
+    unit: str = ""
+    better: str = ""
+    described: str = ""
 
 
 COLUMNS = (

@@ -4,14 +4,12 @@ from __future__ import annotations
 
 import json
 import traceback
-from dataclasses import fields
 from pathlib import Path
 from typing import Any
 
 from ilvi_core.evaluate.results import DONE
 from ilvi_core.files import PARTIAL, make_folders, publish
 from ilvi_core.host.errors import IlviError
-from ilvi_core.host.job import SolveSettings
 
 RECORD, FAULT = "run.json", "fault.txt"
 
@@ -23,11 +21,6 @@ def said_of(error: Exception, run: Path) -> str:
     make_folders(run)
     publish(run / FAULT, traceback.format_exc().encode())
     return f"{type(error).__name__}: {error} (see {run / FAULT})"
-
-
-def unusual(settings: SolveSettings) -> dict[str, Any]:
-    """The settings that are not the defaults: one that a later ILVI adds leaves the keys of older runs as they are."""
-    return {f.name: value for f in fields(settings) if (value := getattr(settings, f.name)) != f.default}
 
 
 def read_record(run: Path) -> dict[str, Any] | None:

@@ -70,9 +70,9 @@ def write_report(folder: Path, results: tables.Results, load_clip: LoadClip, com
     page = template.render(
         results=results,
         command=command,
-        counts=_counts(results),
+        counts=tables.counts(results),
         failed=[run for run in results["runs"] if run["status"] == "failed"],
-        left_out=results.get("left_out", []),
+        left_out=results["left_out"],
         measured_how=_measured_how(results),
         label={m["id"]: m["label"] for m in results["methods"]},
         took=duration(results["seconds"]),
@@ -109,14 +109,6 @@ def _template() -> Any:
     house = jinja2.Environment(autoescape=True, undefined=jinja2.StrictUndefined, lstrip_blocks=True)
     text = resources.files("ilvi_core.evaluate").joinpath(TEMPLATE).read_text(encoding="utf-8")
     return house.from_string(text, {"varied": charts.varied})
-
-
-def _counts(results: tables.Results) -> dict[str, int]:
-    """Runs that are done, failed, missing, and wanted: all but those that were left out."""
-    by_status = Counter(run["status"] for run in results["runs"])
-    wanted = len(results["clips"]) * len(results["methods"]) - len(results.get("left_out", []))
-    missing = wanted - sum(by_status.values())
-    return {"done": by_status["done"], "failed": by_status["failed"], "missing": missing, "wanted": wanted}
 
 
 def _measured_how(results: tables.Results) -> dict[str, str]:

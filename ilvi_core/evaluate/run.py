@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 
 from ilvi_core import device as devices
-from ilvi_core.asked import weight_hashes
+from ilvi_core.asked import unusual, weight_hashes
 from ilvi_core.evaluate import measure
 from ilvi_core.evaluate.composed import Composed, compose
 from ilvi_core.evaluate.footage import Pages
@@ -24,7 +24,7 @@ from ilvi_core.evaluate.peers import PEERS
 from ilvi_core.evaluate.peers import VERSION as PEERS_VERSION
 from ilvi_core.evaluate.provenance import commit, machine, now, versions
 from ilvi_core.evaluate.quiet import Within
-from ilvi_core.evaluate.record import RECORD, clean, is_done, publish_record, read_record, said_of, unusual
+from ilvi_core.evaluate.record import RECORD, clean, is_done, publish_record, read_record, said_of
 from ilvi_core.evaluate.results import DONE, FAILED, Results
 from ilvi_core.evaluate.store import RUNS, read_fills, result_of, run_folder, write_fills
 from ilvi_core.evaluate.suite import OURS, Footage, Suite, Variant
@@ -219,7 +219,8 @@ class Evaluation:
 
     def _measured(self, variant: Variant) -> str:
         """What the numbers depend on, beside the fills."""
-        return f"{measure.VERSION}, seed {self.suite.seed}, edge {variant.match_edge}, {self._inception.why or 'fid'}"
+        fid = "no fid" if self._inception.why else "fid"
+        return f"{measure.VERSION}, seed {self.suite.seed}, edge {variant.match_edge}, {fid}"
 
     def _write(self) -> dict[str, Any]:
         if not self._inception.why:

@@ -31,7 +31,7 @@ class Variant:
     """A method with its settings and its budget: one row of a table.
 
     kind: ours or peer.  settings: what goes over the preset.  budget: at most one of updates (of each network), passes
-    (how often each frame goes through a network: the same work for every method) and seconds (of training, for the
+    (how often each frame goes through a network: as often for every method) and seconds (of training, for the
     clip), and its value.  varied: what was set by `vary`; family: the label without it.
     """
 

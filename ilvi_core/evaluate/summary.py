@@ -34,16 +34,15 @@ def write_summary(folder: Path, results: tables.Results, load_clip: Callable[[st
 
 def _head(results: tables.Results) -> str:
     """Title, what it is, whether it is whole, and the order of the methods."""
-    suite, by_status = results["suite"], [run["status"] for run in results["runs"]]
-    wanted = len(results["clips"]) * len(results["methods"]) - len(results.get("left_out", []))
+    suite, counts = results["suite"], tables.counts(results)
     parts = [f"# {_escaped(suite['name'])}", _escaped(suite["about"])]
-    if not results["finished"] or len(by_status) < wanted:
-        parts.append(f"**Unfinished:** {wanted - len(by_status)} of {wanted} runs have not been made.")
+    if not results["finished"] or counts["missing"]:
+        parts.append(f"**Unfinished:** {counts['missing']} of {counts['wanted']} runs have not been made.")
     failed = [run for run in results["runs"] if run["status"] == "failed"]
     labels = {method["id"]: method["label"] for method in results["methods"]}
     if failed:
         named = ["- " + _escaped(f"{run['clip']}, {labels[run['method']]}: {run['error']}") for run in failed]
-        parts.append("\n".join([f"**Failed:** {len(failed)} of {wanted} runs.", "", *named]))
+        parts.append("\n".join([f"**Failed:** {len(failed)} of {counts['wanted']} runs.", "", *named]))
     parts += [_order(results, "psnr_hole", "PSNR in the hole"), _order(results, "psnr", "PSNR of the whole frame")]
     return "\n\n".join(filter(None, parts))
 

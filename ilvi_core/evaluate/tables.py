@@ -3,28 +3,19 @@
 from __future__ import annotations
 
 import math
+from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
+from ilvi_core.evaluate.measure import AS_PLATE, HIGHER, Column
+
 Results = dict[str, Any]
 
-HIGHER, LOWER, NEARER_ONE = "higher", "lower", "nearer 1"
 NO_VALUE, NOT_MEASURED = "–", "not measured"
 WARP_UNIT = 1e-4  # what E_warp is shown in: a mean square of 0..1 values has too many zeros to compare by eye
 GIB = 2**30
 UNEVEN = "Bold is the best among those measured on the same, most, clips; means over other clips do not compare."
-
-
-@dataclass(frozen=True)
-class Column:
-    """name: of the metric.  better: higher, lower, nearer 1, or empty: nothing is best.  described: in words."""
-
-    name: str
-    title: str
-    unit: str = ""
-    better: str = ""
-    described: str = ""
 
 
 @dataclass(frozen=True)
@@ -90,6 +81,14 @@ def done_runs(results: Results) -> dict[tuple[str, str], dict[str, Any]]:
     return {(run["clip"], run["method"]): run for run in results["runs"] if run["status"] == "done"}
 
 
+def counts(results: Results) -> dict[str, int]:
+    """Runs that are done, failed, missing, and wanted: all but those that were left out."""
+    by_status = Counter(run["status"] for run in results["runs"])
+    wanted = len(results["clips"]) * len(results["methods"]) - len(results["left_out"])
+    missing = wanted - sum(by_status.values())
+    return {"done": by_status["done"], "failed": by_status["failed"], "missing": missing, "wanted": wanted}
+
+
 def done_methods(results: Results) -> list[dict[str, Any]]:
     """The methods that are done on a clip at least, in the suite's order."""
     made = {method for _, method in done_runs(results)}
@@ -132,7 +131,7 @@ def number(name: str, value: float | None) -> str:
 
 def rank(better: str, value: float) -> float:
     """Smaller is better. nearer 1: by the ratio, so that 1/2 is as far as 2."""
-    if better == NEARER_ONE:
+    if better == AS_PLATE:
         return abs(math.log(value)) if value > 0 else math.inf
     return -value if better == HIGHER else value
 

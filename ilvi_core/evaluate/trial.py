@@ -12,21 +12,21 @@ import time
 
 import cv2
 import numpy as np
-import torch
 
 from ilvi_core import device as devices
 from ilvi_core import window
 from ilvi_core.composite import match_edge
 from ilvi_core.evaluate.metrics import video_psnr
+from ilvi_core.evaluate.watch import glimpse
+from ilvi_core.filling import fills
 from ilvi_core.flow import dis_flow
 from ilvi_core.host.checks import make
 from ilvi_core.host.job import SolveSettings
 from ilvi_core.images import open_source
 from ilvi_core.methods import METHODS
-from ilvi_core.network import generate
 from ilvi_core.schedule import Schedule
 from ilvi_core.settings import parse_set, preset
-from ilvi_core.train import Hooks, Trainer, fills, tiles
+from ilvi_core.train import Hooks, Trainer
 
 
 def main() -> None:
@@ -72,18 +72,12 @@ def trial(frames: str, matte: str, count: int, settings: SolveSettings) -> str:
     )
 
 
-@torch.no_grad()
 def _by_batch(trainer: Trainer) -> np.ndarray:
     """The fills with BatchNorm's statistics taken from each batch, as in training."""
     trainer.network.train()
-    data = trainer.window
-    pictures: dict[int, np.ndarray] = {}
-    for tile in tiles(len(data.frames), trainer.schedule.size):
-        with torch.autocast("cpu", trainer.autocast, enabled=trainer.autocast is not None):
-            picture, _ = generate(trainer.network, data.noise[tile.start : tile.stop])
-        pictures.update(zip(tile, data.crop(picture).float().permute(0, 2, 3, 1).numpy(), strict=True))
+    pictures, _ = glimpse(trainer)
     trainer.network.eval()
-    return np.stack([pictures[i] for i in range(len(data.frames))])
+    return pictures
 
 
 def _load(frames: str, matte: str, count: int, settings: SolveSettings) -> tuple[np.ndarray, np.ndarray]:

@@ -10,15 +10,17 @@ from typing import Any
 import numpy as np
 import torch
 
+from ilvi_core.device import synchronise
 from ilvi_core.evaluate.composed import Composed
 from ilvi_core.evaluate.features import encoder_features, near_frames
 from ilvi_core.evaluate.metrics import video_psnr
 from ilvi_core.evaluate.store import FEATURES, read_arrays, result_of, write_arrays
 from ilvi_core.files import make_folders, publish
+from ilvi_core.filling import tiles, undisturbed
 from ilvi_core.network import flow_channel, generate
 from ilvi_core.schedule import Schedule
 from ilvi_core.solve import Solved
-from ilvi_core.train import Trainer, synchronise, tiles
+from ilvi_core.train import Trainer
 
 SHARES = (1 / 32, 1 / 16, 1 / 8, 1 / 4, 1 / 2)  # of the updates: when the networks are looked at
 PHASES = "phases.json"
@@ -105,7 +107,7 @@ class Looker:
 
     def middle_frame(self, fills: np.ndarray) -> dict[str, Any]:
         """The clip's middle frame at each stage and at the end, with its flow: stages.npz."""
-        looks = [look for look in self._of_middle() if look is not None]
+        looks = self._of_middle()
         end = next(e for e in self._ends() if e["frames"][0] <= self._middle + 1 <= e["frames"][1])
         pictures = [*(look["picture"] for look in looks), fills[self._middle]]
         found: dict[str, Any] = {
@@ -150,15 +152,14 @@ class Looker:
                 found.append((pictures, updates, seconds))
         return found
 
-    def _of_middle(self) -> list[dict[str, np.ndarray] | None]:
+    def _of_middle(self) -> list[dict[str, np.ndarray]]:
+        """The looks that have the clip's middle frame, stage by stage, and that frame as their `picture`."""
         found = []
         for stage in range(len(SHARES)):
-            holds = None
             for look in self._of_stage(stage):
                 place = self._middle + 1 - int(look["first"])
                 if 0 <= place < len(look["pictures"]):
-                    holds = {**look, "picture": look["pictures"][place].astype(np.float32)}
-            found.append(holds)
+                    found.append({**look, "picture": look["pictures"][place].astype(np.float32)})
         return found
 
 
@@ -176,13 +177,13 @@ def glimpse(trainer: Trainer) -> tuple[np.ndarray, np.ndarray | None]:
     takes each batch's own statistics; a settled network (in eval mode) takes the settled ones.
     """
     network, window = trainer.network, trainer.window
-    buffers = {name: buffer.clone() for name, buffer in network.named_buffers()}
     height, width = window.size
     pictures = np.empty((len(window.frames), height, width, 3), np.float32)
     flow = None
     for tile in tiles(len(window.frames), trainer.schedule.size):
         place = slice(tile.start, tile.stop)
-        with torch.autocast(trainer.device.type, trainer.autocast, enabled=trainer.autocast is not None):
+        autocast = torch.autocast(trainer.device.type, trainer.autocast, enabled=trainer.autocast is not None)
+        with undisturbed(network), autocast:
             picture, branch = generate(network, window.noise[place])
         pictures[place] = window.crop(picture).permute(0, 2, 3, 1).float().cpu().numpy()
         if branch is not None and (1, False) in window.flows:
@@ -190,6 +191,4 @@ def glimpse(trainer: Trainer) -> tuple[np.ndarray, np.ndarray | None]:
             part = window.crop(branch[:, channel : channel + 2]).permute(0, 2, 3, 1).float().cpu().numpy() * scale
             flow = np.zeros((*pictures.shape[:3], 2), np.float32) if flow is None else flow
             flow[place] = part
-    for name, buffer in network.named_buffers():
-        buffer.copy_(buffers[name])
     return pictures, flow
