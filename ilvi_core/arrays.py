@@ -8,15 +8,16 @@ from typing import Any
 import numpy as np
 
 from ilvi_core import device as devices
-from ilvi_core.clip import Loader, read_matte
+from ilvi_core.clip import KEEP_BYTES, Loader, read_matte
 from ilvi_core.composite import composite
+from ilvi_core.full_size import FullPlates
 from ilvi_core.host.checks import make
 from ilvi_core.host.errors import InputError
 from ilvi_core.host.job import CompSettings, SolveSettings
+from ilvi_core.hybrid import solve_clip
 from ilvi_core.pictures import ArraySource
 from ilvi_core.report import Report
-from ilvi_core.settings import preset, split
-from ilvi_core.solve import solve
+from ilvi_core.settings import laid_over, split
 from ilvi_core.work import MemoryWork
 
 
@@ -49,19 +50,22 @@ def inpaint(
     if matte.dtype.kind in "iu" and int(matte.max()) <= 1:
         matte = matte.astype(bool)  # 0 and 1, not levels of 255
     source, mattes = ArraySource(plate, "Plate", encoding), ArraySource(matte, "Matte", "display")
-    clip = Loader(source, mattes, source.frames, solve_settings).load()
+    loader = Loader(source, mattes, source.frames, solve_settings)
+    clip = loader.load()
     for code, text in clip.notes:
         report.info(text) if code == "enlarged" else report.warning(code, text)
     if clip.empty:
         report.warning("empty-matte", "The matte is empty: the plate is copied.")
         return plate.copy()
     work = MemoryWork()
-    solve(clip, solve_settings, set(source.frames), devices.choose(device), work, report)
+    plates = FullPlates(loader.read, (), clip.region, clip.curve, KEEP_BYTES)
+    solve_clip(clip, solve_settings, set(source.frames), devices.choose(device), work, report, plates=plates)
     result = plate.copy()
     for frame in source.frames:
         picture = source.read(frame)
         values = read_matte(mattes, frame, picture, clip.matte_channel, solve_settings.matte_invert)
-        done, _ = composite(picture, values, work.fill(frame), clip.region, clip.curve, solve_settings, comp_settings)
+        box = work.box(frame, clip.region)
+        done, _ = composite(picture, values, work.fill(frame), box, clip.curve, solve_settings, comp_settings)
         for channel, name in enumerate(done.rgb_names):
             target = result[frame] if plate.ndim == 3 else result[frame][..., channel]
             target[...] = done.planes[name]
@@ -74,11 +78,9 @@ def _array_settings(
     if isinstance(settings, SolveSettings):
         return settings, comp or CompSettings()
     asked = {"preset": settings} if isinstance(settings, str) else dict(settings)
-    base = preset(asked.pop("preset", "draft"))
+    name = asked.pop("preset", "draft")
     own_solve, own_comp = split(asked)
+    all_solve, all_comp = laid_over(name, own_solve, own_comp)
     if comp is not None and own_comp:
         raise InputError(f"{', '.join(own_comp)} is given beside comp.", "Give the comp settings in one place.")
-    return (
-        make(SolveSettings, {**base["solve"], **own_solve}),
-        comp or make(CompSettings, {**base["comp"], **own_comp}),
-    )
+    return make(SolveSettings, all_solve), comp or make(CompSettings, all_comp)

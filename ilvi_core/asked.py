@@ -9,7 +9,7 @@ from dataclasses import dataclass, fields
 from typing import Any
 
 from ilvi_core import weights
-from ilvi_core.clip import check_frames
+from ilvi_core.clip import Hints, check_frames
 from ilvi_core.digests import Digests, FrameDigest
 from ilvi_core.entry import VERSION
 from ilvi_core.host.job import SolveSettings
@@ -48,16 +48,26 @@ def ask(
     settings: SolveSettings,
     digests: Digests,
     tick: Callable[[int, int], None] = lambda done, total: None,
+    hints: Hints | None = None,
 ) -> Asked:
-    """Hash what is asked. InputError where a frame is missing or cannot be read."""
+    """Hash what is asked. InputError where a frame is missing or cannot be read.
+
+    A clean plate is part of its frame's plate, a donor holdout of its frame's matte.
+    """
     check_frames(plate, matte, frames)
     count = len(frames)
     plates = digests.all(plate, frames, lambda done, total: tick(done, 2 * count))
     mattes = digests.all(matte, frames, lambda done, total: tick(count + done, 2 * count))
+    clean = {f: digests.all(s, s.frames)[s.frames[0]] for f, s in hints.clean.items()} if hints else {}
+    held = digests.all(hints.holdout, frames) if hints and hints.holdout else {}
     digests.flush()
     channel = _channel([mattes[f] for f in frames], settings.matte_channel)
-    plate_hashes = tuple(_hash([plates[f].planes[n] for n in plates[f].rgb_names]) for f in frames)
-    matte_hashes = tuple(_hash([channel, *_planes(mattes[f], channel)]) for f in frames)
+    plate_hashes = tuple(
+        _hash([*_picture(plates[f]), *(["clean", *_picture(clean[f])] if f in clean else [])]) for f in frames
+    )
+    matte_hashes = tuple(
+        _hash([channel, *_planes(mattes[f], channel), *(["holdout", *_all(held[f])] if held else [])]) for f in frames
+    )
     family = family_of(settings)
     key = _hash([family, list(frames), plate_hashes, matte_hashes])
     return Asked(family, key, tuple(frames), plate_hashes, matte_hashes, channel)
@@ -91,6 +101,14 @@ def weight_hashes(settings: SolveSettings) -> dict[str, str]:
         vgg = weights.find("vgg16")
         files["vgg16"] = vgg.sha256 if vgg else ""
     return files
+
+
+def _picture(digest: FrameDigest) -> list[str]:
+    return [digest.planes[name] for name in digest.rgb_names]
+
+
+def _all(digest: FrameDigest) -> list[str]:
+    return [*map(str, sorted(digest.planes.items()))]
 
 
 def _channel(mattes: list[FrameDigest], wanted: str) -> str:

@@ -147,7 +147,7 @@ def ask_cache(shot: Shot, cache: Cache, report: Report) -> Asked:
             raise Cancelled("Stopped.", "Nothing was solved yet.")
         report.progress("read", done, total)
 
-    return ask(shot.plate, shot.matte, shot.frames, shot.settings, cache.digests(), tick)
+    return ask(shot.plate, shot.matte, shot.frames, shot.settings, cache.digests(), tick, shot.hints)
 
 
 def _is_solved(folder: Path) -> bool:

@@ -12,7 +12,7 @@ from pathlib import Path
 import ilvi_core
 from ilvi_core import commands
 from ilvi_core.host.errors import IlviError
-from ilvi_core.host.job import FORMATS, METHOD_NAMES, PRESET_NAMES, VIEWS
+from ilvi_core.host.job import FORMATS, METHOD_NAMES, MOTIONS, PAPER_METHODS, PRESET_NAMES, REMAINDERS, VIEWS
 
 PATTERNS = "a pattern (plate.%%04d.exr, plate.####.exr, plate.@@@@.exr), a folder, one file or a movie"
 
@@ -68,6 +68,7 @@ def _parser() -> argparse.ArgumentParser:
     _demo(sub)
     _render(sub)
     _rerender(sub)
+    _inspect(sub)
     _cache(sub)
     _presets(sub)
     _weights(sub)
@@ -90,7 +91,11 @@ def _demo(sub: argparse._SubParsersAction) -> None:
     demo.add_argument("output", nargs="?", default="ilvi-demo", metavar="FOLDER", help="where to (default: ilvi-demo)")
     demo.add_argument("--method", choices=METHOD_NAMES, help="which method (default: the preset's)")
     demo.add_argument("--seed", type=int, default=0, help="of the clip and of the training (default: 0)")
-    demo.add_argument("--updates", type=int, help="updates of each network (default: fitted to two minutes)")
+    demo.add_argument(
+        "--updates",
+        type=int,
+        help="updates of each network (default: the preset's; of the paper's methods as many as fit two minutes)",
+    )
     _device(demo)
     demo.set_defaults(run=commands.demo)
 
@@ -131,6 +136,20 @@ def _rerender(sub: argparse._SubParsersAction) -> None:
     rerender.set_defaults(run=commands.rerender, resume=False)
 
 
+def _inspect(sub: argparse._SubParsersAction) -> None:
+    inspect = _command(
+        sub,
+        "inspect",
+        "how much of the hole other frames show, how much is generated, which frames are worst",
+        "Give the job as for 'ilvi render', or an entry's name. A job that is not solved yet gets a quick look.\n\n"
+        "  ilvi inspect --plate plate.####.exr --matte roto.####.exr",
+    )
+    run = _job_options(inspect)
+    run.add_argument("--json", action="store_true", help="for programs")
+    _cache_place(inspect.add_argument_group("cache"))
+    inspect.set_defaults(run=commands.inspect, resume=False)
+
+
 def _job_options(render: argparse.ArgumentParser) -> argparse._ArgumentGroup:
     """What describes a job; returns the group of options on how it runs."""
     render.add_argument("job", nargs="?", metavar="JOB", help="a job file, made with --save-job")
@@ -147,6 +166,16 @@ def _job_options(render: argparse.ArgumentParser) -> argparse._ArgumentGroup:
     solve.add_argument(
         "--preset", choices=PRESET_NAMES, help="draft (default), production or paper; see 'ilvi presets'"
     )
+    solve.add_argument("--motion", choices=MOTIONS, help="ilvi: what the background does (default: auto)")
+    solve.add_argument("--remainder", choices=REMAINDERS, help="ilvi: what fills what no frame shows (default: auto)")
+    solve.add_argument(
+        "--clean-plate",
+        action="append",
+        default=[],
+        metavar="FRAME=FILE",
+        help="ilvi: a picture of a frame without the object (a clean plate, a painted key frame); repeatable",
+    )
+    solve.add_argument("--donor-holdout", metavar="P", help="ilvi: a matte of pixels that are not to be copied from")
     solve.add_argument("--size", metavar="WxH", help="the network's working size; the output keeps the plate's")
     solve.add_argument("--seed", metavar="N", help="of noise, initialisation and batch order")
     solve.add_argument(
@@ -154,6 +183,7 @@ def _job_options(render: argparse.ArgumentParser) -> argparse._ArgumentGroup:
     )
     run = render.add_argument_group("running")
     _device(run)
+    run.add_argument("--memory", metavar="SIZE", help="how much may be used, e.g. 8G (default: half of the machine's)")
     run.add_argument("--quiet", action="store_true", help="print warnings and errors only")
     return run
 
@@ -171,6 +201,7 @@ def _matte(render: argparse.ArgumentParser) -> None:
     matte.add_argument("--comp-dilate", metavar="PX", help="grow the matte that the result is composited with")
     matte.add_argument("--comp-feather", metavar="PX", help="soften its edge outwards; it never leaves the hole")
     matte.add_argument("--view", choices=VIEWS, help="what is written: the result, the fill, the comp matte, both seen")
+    matte.add_argument("--aov", action="store_true", help="EXR: also the layers fill, confidence, source and stmap")
     matte.add_argument("--format", choices=FORMATS, help="of frames for which only a folder is named")
 
 
@@ -242,7 +273,7 @@ def _bench(sub: argparse._SubParsersAction) -> None:
     bench = _command(sub, "bench", "measure updates per second, seconds per phase and peak memory on this machine")
     bench.add_argument("--size", default="384x192", metavar="WxH", help="working size (default: 384x192)")
     bench.add_argument("--window", type=int, default=24, metavar="N", help="frames (default: 24)")
-    bench.add_argument("--method", action="append", choices=METHOD_NAMES, help="repeatable (default: dip-vid-flow)")
+    bench.add_argument("--method", action="append", choices=PAPER_METHODS, help="repeatable (default: dip-vid-flow)")
     bench.add_argument("--precision", choices=("auto", "float32", "bfloat16"), default="auto")
     bench.add_argument("--updates", type=int, default=20, metavar="N", help="timed updates (default: 20)")
     bench.add_argument(

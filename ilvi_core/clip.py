@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Protocol
 
@@ -13,13 +13,28 @@ import numpy as np
 
 from ilvi_core.color import Curve
 from ilvi_core.host.errors import InputError
-from ilvi_core.host.job import SolveSettings
+from ilvi_core.host.job import OURS, SolveSettings
 from ilvi_core.images import Box, Picture
+from ilvi_core.images import Source as PictureSource
 from ilvi_core.matte import alpha_is_the_matte, hole_of, matte_values, place
+from ilvi_core.memory import large_array
 from ilvi_core.region import View, union, working_region
 
 KEEP_BYTES = 1 << 30  # plates up to this total are kept between the two passes instead of being decoded again
+HELD_OUT = 0.05  # of the donor holdout's matte, above which a pixel is no donor
 LARGE_HOLE = 0.6  # of the frame; above it the matte is probably the wrong way round
+
+
+@dataclass(frozen=True)
+class Hints:
+    """What an artist gives beside plate and matte.
+
+    clean: frame -> a source whose one picture shows that frame without the object.  holdout: a matte of pixels that
+    are not to be used as donors.
+    """
+
+    clean: Mapping[int, PictureSource] = field(default_factory=dict)
+    holdout: PictureSource | None = None
 
 
 class Source(Protocol):
@@ -37,7 +52,8 @@ class Clip:
 
     plate: (T, h, w, 3) float32, 0..1 by `curve`, as the plate is, removed object and all.  known: (T, h, w) bool, M of
     the paper.  region: the plate pixels that those show.  coverage: each frame's share of hole.  matte_channel: the
-    channel that was read.  notes: what the user should be told.
+    channel that was read.  notes: what the user should be told.  donors: (T, h, w) bool, what of it may be copied from;
+    None = all that is known.  painted: indices of the frames that a clean plate shows.
     """
 
     frames: tuple[int, ...]
@@ -48,6 +64,8 @@ class Clip:
     coverage: tuple[float, ...]
     matte_channel: str
     notes: list[tuple[str, str]] = field(default_factory=list)  # code, text
+    donors: np.ndarray | None = None
+    painted: tuple[int, ...] = ()
 
     @property
     def size(self) -> tuple[int, int]:
@@ -68,7 +86,8 @@ class Clip:
 class Loader:
     """Reads a clip in two passes: the first finds the hole and the range of values, the second makes it small.
 
-    prefer: the view of an earlier solve, taken where the hole and the values fit into it.
+    prefer: the view of an earlier solve, taken where the hole and the values fit into it.  keep: bytes of plates that
+    may be kept between the passes.
     """
 
     def __init__(
@@ -78,9 +97,11 @@ class Loader:
         frames: Sequence[int],
         settings: SolveSettings,
         prefer: View | None = None,
+        hints: Hints | None = None,
+        keep: int = KEEP_BYTES,
     ) -> None:
         self._plate, self._matte, self._frames, self._settings = plate, matte, tuple(frames), settings
-        self._prefer = prefer
+        self._prefer, self._hints, self._keep = prefer, hints or Hints(), keep
         self.matte_channel = settings.matte_channel
         self._kept: dict[int, tuple[Picture, np.ndarray]] = {}
         self._kept_bytes = 0
@@ -94,7 +115,7 @@ class Loader:
         total = 2 * len(self._frames)
         survey = _Survey()
         for n, frame in enumerate(self._frames):
-            survey.add(frame, *self._read(frame))
+            survey.add(frame, *self._read(frame), self.painted(frame))
             tick(n + 1, total)
         canvas = survey.canvas
         if survey.hole_box is None:
@@ -102,21 +123,25 @@ class Loader:
             return Clip(
                 self._frames, blank, blank[..., 0] > 0, canvas, Curve(), tuple(survey.coverage), self.matte_channel
             )
-        if min(survey.coverage) >= 1:
+        if min(survey.coverage) >= 1 and not self._hints.clean:
             raise InputError(
                 "The matte covers every pixel of every frame; nothing is left to learn from.",
                 "Try --matte-invert, or check --matte-channel and --matte-threshold.",
             )
-        region, size = working_region(canvas, survey.hole_box, self._settings)
+        region, size = working_region(canvas, survey.hole_box, self._settings, survey.reach)
         curve = Curve.fit(self._plate.encoding, survey.low, survey.high)
         prefer = self._prefer
         if prefer is not None and prefer.serves(View(region, size, curve), canvas, survey.hole_box):
             region, size, curve = prefer.region, prefer.size, prefer.curve
-        plate = np.empty((len(self._frames), size[1], size[0], 3), np.float32)
+        plate = large_array((len(self._frames), size[1], size[0], 3), self._keep)
         known = np.empty(plate.shape[:3], bool)
+        donors = None if self._hints.holdout is None else np.empty_like(known)
         for n, frame in enumerate(self._frames):
             picture, hole = self._read(frame)
+            hole = hole & (not self.painted(frame))
             plate[n], known[n] = shrink(picture, hole, region, size, curve)
+            if donors is not None:
+                _, donors[n] = shrink(picture, hole | self._held_out(frame, picture), region, size, curve)
             tick(len(self._frames) + n + 1, total)
         self._kept.clear()
         if not known.any():
@@ -126,7 +151,9 @@ class Loader:
                 "Raise --size or --set context, or lower --solve-dilate.",
             )
         notes = self._notes(survey, region, size)
-        return Clip(self._frames, plate, known, region, curve, tuple(survey.coverage), self.matte_channel, notes)
+        painted = tuple(n for n, frame in enumerate(self._frames) if frame in self._hints.clean)
+        coverage = tuple(survey.coverage)
+        return Clip(self._frames, plate, known, region, curve, coverage, self.matte_channel, notes, donors, painted)
 
     def _find_channel(self, tick: Callable[[int, int], None]) -> str:
         for n, frame in enumerate(self._frames):
@@ -142,17 +169,34 @@ class Loader:
         """The plate's picture and its hole over the picture's data window."""
         if frame in self._kept:
             return self._kept[frame]
+        picture, hole = self.read(frame)
+        size = sum(p.nbytes for p in picture.planes.values()) + hole.nbytes
+        if self._kept_bytes + size <= self._keep:
+            self._kept[frame] = picture, hole
+            self._kept_bytes += size
+        return picture, hole
+
+    def read(self, frame: int) -> tuple[Picture, np.ndarray]:
+        """The plate's picture, in the hole what a clean plate shows, and its hole (H, W) over the data window."""
         picture = self._plate.read(frame)
         self._check_size(frame, picture)
         hole = self.hole(frame, picture)
         # only the picture itself is learned from: an EXR's other channels and parts would fill the memory
         planes = {name: picture.planes[name] for name in picture.rgb_names}
         picture = dataclasses.replace(picture, planes=planes, origin=None)
-        size = sum(p.nbytes for p in picture.planes.values()) + hole.nbytes
-        if self._kept_bytes + size <= KEEP_BYTES:
-            self._kept[frame] = picture, hole
-            self._kept_bytes += size
+        if frame in self._hints.clean:
+            picture = picture.replaced(read_clean(self._hints.clean[frame], frame, picture), hole.astype(np.float32))
         return picture, hole
+
+    def painted(self, frame: int) -> bool:
+        """Whether a clean plate shows it."""
+        return frame in self._hints.clean
+
+    def _held_out(self, frame: int, picture: Picture) -> np.ndarray:
+        """(H, W) bool over the picture's data window: what the donor holdout covers."""
+        holdout = self._hints.holdout
+        assert holdout is not None
+        return read_matte(holdout, frame, picture, "auto", False, "donor holdout") > HELD_OUT
 
     def _check_size(self, frame: int, picture: Picture) -> None:
         size = picture.display_window.width, picture.display_window.height
@@ -188,8 +232,9 @@ class Loader:
             notes.append(
                 (
                     "enlarged",
-                    f"The fill is learned at {size[0]}x{size[1]} for {region.width}x{region.height} plate pixels and "
-                    f"enlarged {scale:.1f} times; --size sets the working size.",
+                    f"{'What no frame shows' if self._settings.method == OURS else 'The fill'} is learned at "
+                    f"{size[0]}x{size[1]} for {region.width}x{region.height} plate pixels and enlarged {scale:.1f} "
+                    f"times; --size sets the working size.",
                 )
             )
         return notes
@@ -201,10 +246,11 @@ class _Survey:
     def __init__(self) -> None:
         self.canvas = Box(0, 0, 0, 0)
         self.hole_box: Box | None = None
+        self.reach = 0  # px, the longest side of one frame's hole
         self.coverage: list[float] = []
         self.low, self.high = math.inf, -math.inf
 
-    def add(self, frame: int, picture: Picture, hole: np.ndarray) -> None:
+    def add(self, frame: int, picture: Picture, hole: np.ndarray, painted: bool) -> None:
         at = picture.data_window
         self.canvas = union(self.canvas, at)
         self.coverage.append(float(hole.mean()))
@@ -217,21 +263,45 @@ class _Survey:
                 int(rows[-1] - rows[0]) + 1,
             )
             self.hole_box = box if self.hole_box is None else union(self.hole_box, box)
-        values = picture.rgb()[~hole]
+            self.reach = max(self.reach, box.width, box.height)
+        values = picture.rgb()[~hole | painted]
         values = values[np.isfinite(values)]
         if values.size:
             self.low, self.high = min(self.low, float(values.min())), max(self.high, float(values.max()))
 
 
-def read_matte(matte: Source, frame: int, plate: Picture, channel: str, invert: bool) -> np.ndarray:
-    """The matte's values (H, W) over the plate picture's data window; InputError when the two differ in size."""
-    picture = matte.read(frame)
+def read_clean(clean: Source, frame: int, plate: Picture) -> np.ndarray:
+    """What a clean plate shows, (H, W, 3) over the plate picture's data window; InputError when it does not fit."""
+    picture = clean.read(clean.frames[0])
+    _check_same_size("clean plate", frame, picture, plate)
+    if picture.encoding != plate.encoding:
+        raise InputError(
+            f"The clean plate of frame {frame} is {picture.encoding}, the plate is {plate.encoding}.",
+            "Write the clean plate in the plate's format.",
+        )
+    theirs, ours, at = picture.display_window, plate.display_window, picture.data_window
+    at = Box(at.x - theirs.x + ours.x, at.y - theirs.y + ours.y, at.width, at.height)
+    return place(picture.rgb(), at, plate.data_window)
+
+
+def _check_same_size(what: str, frame: int, picture: Picture, plate: Picture) -> None:
     theirs, ours = picture.display_window, plate.display_window
     if (theirs.width, theirs.height) != (ours.width, ours.height):
         raise InputError(
-            f"The matte's frame {frame} is {theirs.width}x{theirs.height}, the plate's is {ours.width}x{ours.height}.",
-            "Render the matte at the plate's size.",
+            f"The {what}'s frame {frame} is {theirs.width}x{theirs.height}, the plate's is {ours.width}x{ours.height}.",
+            f"Render the {what} at the plate's size.",
         )
+
+
+def read_matte(
+    matte: Source, frame: int, plate: Picture, channel: str, invert: bool, what: str = "matte"
+) -> np.ndarray:
+    """The matte's values (H, W) over the plate picture's data window; InputError when the two differ in size."""
+    picture = matte.read(frame)
+    _check_same_size(what, frame, picture, plate)
+    theirs, ours = picture.display_window, plate.display_window
+    if channel == "auto":
+        channel = "alpha" if alpha_is_the_matte(picture) else "luminance"
     values = matte_values(picture, channel, invert)
     # the two display windows are the same frame of film, wherever each file puts its origin
     at = picture.data_window

@@ -65,6 +65,26 @@ def rerender(options: argparse.Namespace) -> int:
     return 0
 
 
+def inspect(options: argparse.Namespace) -> int:
+    """`ilvi inspect`."""
+    from ilvi_core.console import ConsoleReport
+    from ilvi_core.inspection import in_words, of_entry, of_shot
+    from ilvi_core.pipeline import find_entry
+    from ilvi_core.shot import open_shot
+
+    options.no_cache = False
+    cache, report = _cache(options), ConsoleReport(quiet=options.quiet)
+    assert cache is not None
+    if options.job and not Path(options.job).exists():
+        found = of_entry(cache.entry(options.job))
+    else:
+        with report.stopping_on_signals(), open_shot(_job(options, output=False), report) as shot:
+            entry = find_entry(shot, cache, report)
+            found = of_shot(shot, report) if entry is None else of_entry(entry)
+    print(json.dumps(found.as_record(), indent=2) if options.json else "\n".join(in_words(found)))
+    return 0
+
+
 def _say_files(files: list[Path], quiet: bool) -> None:
     if files and not quiet:
         print(f"{files[0]}" if files[0] == files[-1] else f"{files[0]} ... {files[-1]} ({len(files)} frames)")
@@ -87,7 +107,7 @@ def _cache(options: argparse.Namespace) -> Cache | None:
     return Cache(cache_folder(options.cache_dir), size_limit(options.cache_size))
 
 
-def _job(options: argparse.Namespace) -> Job:
+def _job(options: argparse.Namespace, output: bool = True) -> Job:
     """The job asked for: from a file, with what the command line adds, or from the command line alone."""
     solve, comp = _asked(options)
     if options.job:
@@ -102,23 +122,62 @@ def _job(options: argparse.Namespace) -> Job:
             changes["preset"] = options.preset
         if options.frames:
             changes["frames"] = FrameRange.parse(options.frames)
+        if options.donor_holdout:
+            changes["holdout"] = ImageSequence(options.donor_holdout)
+        changes["clean_plates"] = {**job.clean_plates, **_clean_plates(options)}
         run = dataclasses.replace(job.run, resume=options.resume or job.run.resume)
         if options.device:
             run = dataclasses.replace(run, device=options.device)
+        if options.memory:
+            run = dataclasses.replace(run, memory=_gib(options.memory))
         return dataclasses.replace(job, run=run, **changes)
-    for name in ("plate", "matte", "output"):
+    for name in ("plate", "matte", *(["output"] if output else [])):
         if not getattr(options, name):
             raise InputError(f"--{name} is missing.", "Give --plate, --matte and --output, or a job file.")
     return Job(
         plate=ImageSequence(options.plate, options.plate_layer),
         matte=ImageSequence(options.matte, options.matte_layer),
-        output=options.output,
+        output=options.output or "",
         frames=FrameRange.parse(options.frames) if options.frames else None,
         preset=options.preset or "draft",
         solve=solve,
         comp=comp,
-        run=RunOptions(device=options.device or "auto", resume=options.resume),
+        run=RunOptions(
+            device=options.device or "auto",
+            resume=options.resume,
+            memory=_gib(options.memory) if options.memory else RunOptions.memory,
+        ),
+        holdout=ImageSequence(options.donor_holdout) if options.donor_holdout else None,
+        clean_plates=_clean_plates(options),
     )
+
+
+def _clean_plates(options: argparse.Namespace) -> dict[int, str]:
+    """From `--clean-plate FRAME=FILE`."""
+    found: dict[int, str] = {}
+    for item in options.clean_plate:
+        frame, equals, path = item.partition("=")
+        try:
+            found[int(frame)] = path
+        except ValueError:
+            equals = ""
+        if not equals or not path:
+            raise InputError(f"'--clean-plate {item}' names no frame and file.", "Write --clean-plate 1012=clean.exr.")
+    return found
+
+
+def _gib(text: str) -> float:
+    """From 8G, 500M or a plain number of GiB."""
+    units = {"T": 1024.0, "G": 1.0, "M": 1 / 1024}
+    plain = text.strip().upper().removesuffix("IB").removesuffix("B")
+    unit = units.get(plain[-1:], 0.0)
+    try:
+        value = float(plain[:-1] if unit else plain) * (unit or 1.0)
+    except ValueError:
+        value = 0.0
+    if not value > 0:
+        raise InputError(f"'--memory {text}' is no amount of memory.", "Write --memory 8G.")
+    return value
 
 
 def _asked(options: argparse.Namespace) -> tuple[dict[str, Any], dict[str, Any]]:
@@ -126,14 +185,15 @@ def _asked(options: argparse.Namespace) -> tuple[dict[str, Any], dict[str, Any]]
     from ilvi_core.settings import parse_set, split
 
     values: dict[str, Any] = parse_set(options.set)
-    for name in ("method", "size", "seed", "matte_channel", "matte_threshold", "solve_dilate"):
+    for name in ("method", "motion", "remainder", "size", "seed", "matte_channel", "matte_threshold", "solve_dilate"):
         if getattr(options, name) is not None:
             values[name] = getattr(options, name)
     for name in ("comp_dilate", "comp_feather", "view", "format"):
         if getattr(options, name) is not None:
             values[name] = getattr(options, name)
-    if options.matte_invert:
-        values["matte_invert"] = True
+    for name in ("matte_invert", "aov"):
+        if getattr(options, name):
+            values[name] = True
     solve, comp = split(values)
     typed_solve, typed_comp = SolveSettings(**solve), CompSettings(**comp)
     return (
@@ -165,6 +225,9 @@ def presets(options: argparse.Namespace) -> int:
         print(f"{name}: {record['about'].strip()}")
         for key, value in {**record["solve"], **record["comp"]}.items():
             print(f"    {key} = {value}")
+        ours = record.get("ilvi", {"solve": {}, "comp": {}})
+        for key, value in {**ours["solve"], **ours["comp"]}.items():
+            print(f"    {key} = {value}  (with the method ilvi)")
         print()
     print("Everything a preset does not name has the paper's value; 'ilvi presets paper' prints them all.")
     return 0

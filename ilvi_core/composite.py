@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 import cv2
 import numpy as np
 
+from ilvi_core.aov import with_layers
 from ilvi_core.clip import shrink
 from ilvi_core.color import Curve
+from ilvi_core.grain import regrained
 from ilvi_core.host.job import CompSettings, SolveSettings
 from ilvi_core.images import Box, Picture
 from ilvi_core.matte import comp_matte_of, hole_of, place
@@ -14,6 +18,19 @@ from ilvi_core.smooth import smooth_fill
 
 OVERLAY = 0.5  # how much of the plate the red hides
 EDGE_BLUR = 2.0  # working px; the colour step at the edge is averaged so that single grains do not streak inwards
+
+
+@dataclass(frozen=True)
+class Extra:
+    """What else a frame's composite can be made of.
+
+    clean: (H, W, 3) plate values over the data window, what a clean plate shows; it is the fill then, as it is.
+    donors: as `Entry.donors`.  frame: its number, the seed of its grain.
+    """
+
+    clean: np.ndarray | None = None
+    donors: dict[str, np.ndarray] | None = None
+    frame: int = 0
 
 
 def composite(
@@ -24,6 +41,7 @@ def composite(
     curve: Curve,
     solve: SolveSettings,
     comp: CompSettings,
+    extra: Extra = Extra(),  # frozen
 ) -> tuple[Picture, int]:
     """One result frame, and how many pixels of the comp matte had to be cut to stay in the hole.
 
@@ -32,11 +50,17 @@ def composite(
     """
     hole = hole_of(matte, solve)
     soft, cut = comp_matte_of(matte, hole, comp, solve.matte_threshold)
-    if comp.match_edge:
-        small, known = shrink(picture, hole, region, (fill.shape[1], fill.shape[0]), curve)
-        fill = match_edge(fill, small, known)
-    large = place(curve.decode(np.clip(enlarge(fill, region.width, region.height), 0, 1)), region, picture.data_window)
-    return shown(picture, large, soft, comp.view), cut
+    if extra.clean is not None:
+        large = extra.clean
+    else:
+        if comp.match_edge or comp.regrain:
+            small, known = shrink(picture, hole, region, (fill.shape[1], fill.shape[0]), curve)
+            fill = match_edge(fill, small, known) if comp.match_edge else fill
+            fill = regrained(fill, small, known, extra.frame) if comp.regrain else fill
+        coded = np.clip(enlarge(fill, region.width, region.height), 0, 1)
+        large = place(curve.decode(coded), region, picture.data_window)
+    done = shown(picture, large, soft, comp.view)
+    return (with_layers(done, large, region, extra.donors) if comp.aov else done), cut
 
 
 def shown(picture: Picture, fill: np.ndarray, amount: np.ndarray, view: str) -> Picture:

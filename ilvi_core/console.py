@@ -24,7 +24,8 @@ LABELS = {
     "flow": "optical flow",
     "features": "VGG16 features",
     "train": "training",
-    "fill": "filling from the weights",
+    "donors": "looking in other frames",
+    "fill": "filling",
     "write": "writing",
 }
 
@@ -50,7 +51,7 @@ class ConsoleReport(Report):
         if self._quiet or (not first and not last and now - self._shown < wait):
             return
         self._phase, self._shown = phase, now
-        unit = "update" if phase == "train" else "frame" if phase in ("fill", "write") else ""
+        unit = "update" if phase == "train" else "frame" if phase in ("donors", "fill", "write") else ""
         parts = [f"{LABELS.get(phase, phase)}: {unit} {done} of {total}".replace("  ", " ")]
         if loss is not None and loss != float("inf"):
             parts.append(f"loss {loss:.5f}")

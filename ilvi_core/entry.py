@@ -2,6 +2,7 @@
 
 manifest.json               what was asked, what was done, and every file with its size and SHA-256
 weights/FIRST.safetensors   each window's network       fill/FRAME.npy   (h, w, 3) float32, uncomposited
+donors/FRAME.npz            (ilvi) confidence, source and address of a fill's pixels
 flow/HASH.npy               estimated flow              frames/HASH/     composited frames, and frames.json
 checkpoint.json, ...        of a solve in progress      settings.yaml, training.jsonl    for people
 again/                      the same, solved once more; takes its place when it is done
@@ -16,6 +17,7 @@ import json
 import os
 import platform
 import shutil
+import zipfile
 from collections.abc import Collection, Iterable
 from pathlib import Path
 from typing import Any
@@ -34,6 +36,7 @@ _AGAIN = "Solve it again, with --refresh (beside an output: without --resume)."
 SOLVING, SOLVED = "solving", "solved"
 LEASES = ".tmp_lease_"  # half-made leases of those that wait for this entry; theirs to remove
 FILLS, WEIGHTS, FLOW, FRAMES, PREVIEWS, AGAIN = "fill", "weights", "flow", "frames", "previews", "again"
+DONORS = "donors"
 
 
 class Damaged(IlviError):
@@ -173,6 +176,28 @@ class Entry:
         except ValueError as error:
             raise Damaged(f"The fill of frame {frame} cannot be read: {error}.", _AGAIN, self.folder) from None
 
+    def has_box(self, frame: int) -> bool:
+        """Whether its fill is at the plate's size, over a box of its own."""
+        return str(frame) in self.manifest.get("boxes", {})
+
+    def box(self, frame: int) -> Box:
+        """The plate pixels that a frame's fill shows."""
+        return Box(*self.manifest["boxes"][str(frame)]) if self.has_box(frame) else self.region
+
+    def donors(self, frame: int) -> dict[str, np.ndarray] | None:
+        """confidence (h, w) 0..1, source (h, w) and address (h, w, 2) over its box; None where there are none.
+
+        Damaged when they are not what was put there.
+        """
+        if donor_name(frame) not in self.files:
+            return None
+        try:
+            with np.load(io.BytesIO(self.read(donor_name(frame)))) as arrays:
+                found = {name: arrays[name] for name in ("confidence", "source", "address")}
+        except (ValueError, KeyError, zipfile.BadZipFile) as error:
+            raise Damaged(f"The donors of frame {frame} cannot be read: {error}.", _AGAIN, self.folder) from None
+        return {**found, "confidence": found["confidence"].astype(np.float32) / 255}
+
     def window_of(self, frame: int) -> int | None:
         """The number of the window whose network fills a frame, where its weights are kept."""
         for number, (first, last) in enumerate(self.windows()):
@@ -251,7 +276,7 @@ def try_open(folder: Path) -> Entry | None:
 def clear(folder: Path) -> None:
     """Remove an entry's content, so that it can be solved again; leases and use markers stay."""
     (folder / MANIFEST).unlink(missing_ok=True)
-    for part in (FILLS, WEIGHTS, FLOW, FRAMES, PREVIEWS):
+    for part in (FILLS, DONORS, WEIGHTS, FLOW, FRAMES, PREVIEWS):
         shutil.rmtree(folder / part, ignore_errors=True)
     for pattern in ("checkpoint*", "training.jsonl", "settings.yaml"):
         for path in folder.glob(pattern):
@@ -266,7 +291,7 @@ def replace(folder: Path, by: Path) -> None:
     (folder / MANIFEST).unlink(missing_ok=True)
     for index in (folder / FRAMES).glob("*/*.json"):
         index.unlink(missing_ok=True)
-    for part in (FILLS, WEIGHTS, FLOW):
+    for part in (FILLS, DONORS, WEIGHTS, FLOW):
         if (by / part).is_dir():
             shutil.rmtree(folder / part, ignore_errors=True)
             os.replace(by / part, folder / part)
@@ -288,6 +313,10 @@ def owner() -> dict[str, Any]:
 
 def fill_name(frame: int) -> str:
     return f"{FILLS}/{frame}.npy"
+
+
+def donor_name(frame: int) -> str:
+    return f"{DONORS}/{frame}.npz"
 
 
 def weights_name(first: int) -> str:

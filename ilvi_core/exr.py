@@ -170,6 +170,8 @@ def _copied_part(part: Any, planes: dict[str, np.ndarray] | None) -> Any:
         name: _channel(name, channel.pixels if planes is None else planes[name], bool(channel.pLinear))
         for name, channel in part.channels.items()
     }
+    added = {} if planes is None else {name: plane for name, plane in planes.items() if name not in channels}
+    channels |= {name: _channel(name, plane) for name, plane in added.items()}
     return OpenEXR.Part(header, channels, header.get("name", ""))
 
 
@@ -179,7 +181,7 @@ def _new_part(picture: Picture) -> Any:
     if any(plane.dtype.kind == "u" for plane in picture.planes.values()):
         # 8-bit levels / 255 are told apart in half; 16-bit ones only in float.
         wide = np.float16 if picture.bits <= 8 else np.float32
-        convert = lambda name, _: picture.channel(name).astype(wide)  # noqa: E731
+        convert = lambda name, plane: picture.channel(name).astype(wide) if plane.dtype.kind == "u" else plane  # noqa: E731
     elif any(plane.dtype == np.float64 for plane in picture.planes.values()):
         convert = lambda _, plane: plane.astype(np.float32)  # noqa: E731
     (x, y, width, height), full = picture.data_window, picture.display_window

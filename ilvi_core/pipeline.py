@@ -5,14 +5,14 @@ from __future__ import annotations
 from ilvi_core.beside import beside_output
 from ilvi_core.cache import Cache
 from ilvi_core.caching import ask_cache, through_cache
-from ilvi_core.entry import try_open
+from ilvi_core.entry import Entry, try_open
 from ilvi_core.finish import Look, Options, Result, look_at
 from ilvi_core.host.job import Job
 from ilvi_core.report import Report
-from ilvi_core.shot import open_shot
+from ilvi_core.shot import Shot, open_shot
 from ilvi_core.writing import check_room
 
-__all__ = ["Look", "Options", "Result", "look", "render"]
+__all__ = ["Look", "Options", "Result", "find_entry", "look", "render"]
 
 
 def look(job: Job, cache: Cache, accept_reduced: bool = True, report: Report | None = None) -> Look:
@@ -26,6 +26,11 @@ def look(job: Job, cache: Cache, accept_reduced: bool = True, report: Report | N
             return look_at(entry, shot)
         begun = try_open(cache.folder_for(asked))
         return Look("partial", begun) if begun is not None and not begun.solved else Look("none")
+
+
+def find_entry(shot: Shot, cache: Cache, report: Report) -> Entry | None:
+    """The solved entry of a shot, reduced or not; None where there is none."""
+    return cache.find(ask_cache(shot, cache, report), shot.written, True)
 
 
 def render(

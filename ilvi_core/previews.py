@@ -42,6 +42,7 @@ class Previews:
         self._round_began = self._next = time.monotonic()
         self._sink: Sink | None = None
         self._failed = False
+        self._seen: set[int] = set()  # frames whose first fill was shown
         self._shown: dict[int, list[Path]] = {}  # frame -> its previews that are on disk, the newest last
 
     def begin(self) -> None:
@@ -63,6 +64,17 @@ class Previews:
         elif done >= FIRST_ROUND:
             self._learned(now, frames, fill)
         self._next = time.monotonic() + (time.monotonic() - now) / SHARE
+
+    def first(self, frames: Sequence[int], fill: Callable[[int], np.ndarray]) -> None:
+        """The first fill of each of these frames, at once: it is there within seconds and mostly near the last one."""
+        here = [f for f in self._order if f in frames and f not in self._seen]
+        self._seen.update(here)
+        self._round, self._round_began, self._sink, self._left = self._round + 1, time.monotonic(), None, []
+        for frame in here:
+            if self._failed or self._report.stop():
+                break
+            self._show(frame, lambda f: fill(list(frames).index(f)))
+        self._next = time.monotonic()
 
     def _learned(self, now: float, frames: Sequence[int], fill: Callable[[int], np.ndarray]) -> None:
         """The next frame of this round that the window in training has; a new round when there is none left."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -10,6 +11,7 @@ from ilvi_core.host.job import SolveSettings
 from ilvi_core.pictures import Box
 
 CONTEXT = 8  # px that a region must have round a hole that it was not made for
+LEAST_ROOM = 4  # of `size`'s width: a small hole has that share of it round it at least, for flow to be found in
 MOST_WASTE = 4.0  # times the area of the region that the hole would get of its own
 
 
@@ -39,12 +41,15 @@ class View:
         return {"region": self.region._asdict(), "size": list(self.size), "curve": asdict(self.curve)}
 
 
-def working_region(canvas: Box, hole: Box, settings: SolveSettings) -> tuple[Box, tuple[int, int]]:
+def working_region(canvas: Box, hole: Box, settings: SolveSettings, reach: int = 0) -> tuple[Box, tuple[int, int]]:
     """The plate pixels that are learned, and the working size (width, height) for them.
 
-    The paper resizes and crops; here the crop has the working size's aspect and always holds the whole hole. Where no
-    such crop fits the canvas the whole side is taken and the two scales differ. Never enlarges.
+    reach: px, the longest side of the hole in a frame, for the region 'around'.  The paper resizes and crops; here
+    the crop has the working size's aspect and always holds the whole hole. Where no such crop fits the canvas the whole
+    side is taken and the two scales differ. Never enlarges.
     """
+    if settings.region == "around":
+        return _around(canvas, hole, settings, reach)
     aspect = settings.size[0] / settings.size[1]
     if settings.region == "hole":
         # the least that is wanted, then the rest that the aspect asks for, as far as the canvas goes
@@ -66,6 +71,15 @@ def working_region(canvas: Box, hole: Box, settings: SolveSettings) -> tuple[Box
         height,
     )
     return region, (min(settings.size[0], width), min(settings.size[1], height))
+
+
+def _around(canvas: Box, hole: Box, settings: SolveSettings, reach: int) -> tuple[Box, tuple[int, int]]:
+    """The hole's box with room for donors on every side, of any shape; as many working pixels as `size` has at most."""
+    room = math.ceil(max(settings.context * reach, settings.size[0] / LEAST_ROOM))
+    wide = Box(hole.x - room, hole.y - room, hole.width + 2 * room, hole.height + 2 * room)
+    region = intersection(wide, canvas)
+    scale = min(math.sqrt(settings.size[0] * settings.size[1] / (region.width * region.height)), 1.0)
+    return region, (max(round(region.width * scale), 1), max(round(region.height * scale), 1))
 
 
 def _slide(hole: int, hole_side: int, side: int, canvas: int, canvas_side: int, centred: bool) -> int:

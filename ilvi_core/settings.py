@@ -12,21 +12,37 @@ import yaml
 
 from ilvi_core.host.checks import check_names, make
 from ilvi_core.host.errors import InputError
-from ilvi_core.host.job import PRESET_NAMES, CompSettings, Job, SolveSettings
+from ilvi_core.host.job import OURS, PRESET_NAMES, CompSettings, Job, SolveSettings
 
 
 def preset(name: str) -> dict[str, Any]:
-    """The preset's YAML: about (text), solve and comp (names and values). InputError where there is none."""
+    """The preset's YAML: about (text), solve and comp (names and values), and what goes over both with the method
+    `ilvi`. InputError where there is none."""
     if name not in PRESET_NAMES:
         raise InputError(f"There is no preset '{name}'.", f"There are {', '.join(PRESET_NAMES)}.")
     text = files("ilvi_core").joinpath("presets", f"{name}.yaml").read_text(encoding="utf-8")
     return yaml.safe_load(text)
 
 
+def laid_over(name: str, solve: dict[str, Any], comp: dict[str, Any]) -> tuple[dict[str, Any], dict[str, Any]]:
+    """Solve and comp settings of a preset with one's own over them. InputError for the method ilvi in `paper`."""
+    base = preset(name)
+    method = solve.get("method", base["solve"].get("method", SolveSettings.method))
+    if method != OURS:
+        return {**base["solve"], **solve}, {**base["comp"], **comp}
+    if OURS not in base:
+        raise InputError(
+            f"The preset {name} is the paper, and the method {OURS} is not in it.",
+            "Use --preset draft or production, or a method of the paper (--method dip-vid-flow).",
+        )
+    ours = base[OURS]
+    return {**base["solve"], **ours["solve"], **solve}, {**base["comp"], **ours["comp"], **comp}
+
+
 def resolve(job: Job) -> tuple[SolveSettings, CompSettings]:
     """Every setting of a job: defaults (the paper's), then the preset's, then the job's own."""
-    base = preset(job.preset)
-    return make(SolveSettings, {**base["solve"], **job.solve}), make(CompSettings, {**base["comp"], **job.comp})
+    solve, comp = laid_over(job.preset, job.solve, job.comp)
+    return make(SolveSettings, solve), make(CompSettings, comp)
 
 
 def split(values: dict[str, Any]) -> tuple[dict[str, Any], dict[str, Any]]:
@@ -63,8 +79,11 @@ def describe(name: str) -> str:
     """A preset with every value and what each means, as YAML."""
     record = preset(name)
     lines = [f"# {record['about'].strip()}"]
-    for section, kind in (("solve", SolveSettings), ("comp", CompSettings)):
-        settings = make(kind, record[section])
+    if OURS in record:
+        lines.append(f"# With another method than {OURS}: {', '.join(f'{k}={v}' for k, v in _others(record).items())}.")
+    sections = laid_over(name, {}, {})
+    for (section, kind), values in zip((("solve", SolveSettings), ("comp", CompSettings)), sections, strict=True):
+        settings = make(kind, values)
         comments = _comments(kind)
         lines.append(f"{section}:")
         for item in dataclasses.fields(kind):
@@ -73,6 +92,12 @@ def describe(name: str) -> str:
             line = f"  {item.name}: {text.splitlines()[0]}"
             lines.append(f"{line:<44} # {comments[item.name]}")
     return "\n".join(lines)
+
+
+def _others(record: dict[str, Any]) -> dict[str, Any]:
+    """What a preset has for the paper's methods where it has something else for ours."""
+    ours = record[OURS]["solve"]
+    return {name: value for name, value in record["solve"].items() if name in ours and ours[name] != value}
 
 
 def _comments(kind: Any) -> dict[str, str]:

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
-from ilvi_core.clip import check_frames
+from ilvi_core.clip import Hints, check_frames
 from ilvi_core.entry import Entry
 from ilvi_core.files import make_folders
 from ilvi_core.host.errors import InputError
-from ilvi_core.host.job import CompSettings, Job, SolveSettings
+from ilvi_core.host.job import OURS, CompSettings, Job, SolveSettings
 from ilvi_core.images import open_sink, open_source
 from ilvi_core.kept import KeptFrames
 from ilvi_core.pairing import fit_matte
@@ -22,7 +22,7 @@ from ilvi_core.settings import resolve
 
 @dataclass(frozen=True)
 class Shot:
-    """frames: those trained on.  written: those of them that are written."""
+    """frames: those trained on.  written: those of them that are written.  hints: opened too."""
 
     job: Job
     settings: SolveSettings
@@ -31,6 +31,7 @@ class Shot:
     matte: Source
     frames: tuple[int, ...]
     written: tuple[int, ...]
+    hints: Hints = field(default_factory=Hints)
 
     def sized(self, size: tuple[int, int]) -> SolveSettings:
         """The settings at another working size."""
@@ -39,11 +40,16 @@ class Shot:
     @property
     def suffix(self) -> str:
         """The extension of frames that are named by us."""
-        return "" if self.comp.format == "auto" else "." + self.comp.format
+        if self.comp.format == "auto":
+            return ".exr" if self.comp.aov else ""
+        return "." + self.comp.format
 
     def sink(self) -> Sink:
         """Where the job's frames go, when it names an output. InputError for whatever can be refused beforehand."""
-        return open_sink(self.job.output, self.plate, self.written, [self.matte], self.suffix)
+        sink = open_sink(self.job.output, self.plate, self.written, [self.matte], self.suffix)
+        if self.comp.aov and sink.path(self.written[0]).suffix.lower() != ".exr":
+            raise InputError("AOVs are layers of EXR files, and the output is none.", "Name it .exr.")
+        return sink
 
     def kept(self, entry: Entry) -> KeptFrames:
         """Where they are when it names none: in the entry."""
@@ -59,6 +65,8 @@ class Shot:
 def open_shot(job: Job, report: Report) -> Iterator[Shot]:
     """Open a job's files; InputError where that fails or a frame is missing."""
     settings, comp = resolve(job)
+    if comp.aov and settings.method != OURS:
+        raise InputError(f"The method {settings.method} has no donors to write AOVs of.", f"Use --method {OURS}.")
     plate = open_source(job.plate.path, "Plate", job.plate.layer)
     matte = open_source(job.matte.path, "Matte", job.matte.layer)
     try:
@@ -67,10 +75,37 @@ def open_shot(job: Job, report: Report) -> Iterator[Shot]:
         if said:
             report.info(said)
         check_frames(plate, matte, frames)
-        yield Shot(job, settings, comp, plate, matte, frames, written)
+        hints = _hints(job, settings, plate, frames)
+        yield Shot(job, settings, comp, plate, matte, frames, written, hints)
     finally:
         plate.close()
         matte.close()
+
+
+def _hints(job: Job, settings: SolveSettings, plate: Source, frames: tuple[int, ...]) -> Hints:
+    """Clean plates and donor holdout, opened. They are stills: nothing of theirs stays open."""
+    if not job.clean_plates and job.holdout is None:
+        return Hints()
+    if settings.method != OURS:
+        raise InputError(
+            f"The method {settings.method} knows no clean plates and no donor holdout.", f"Use --method {OURS}."
+        )
+    clean = {frame: open_source(path, f"Clean plate of frame {frame}:") for frame, path in job.clean_plates.items()}
+    for frame, source in clean.items():
+        if frame not in frames:
+            raise InputError(
+                f"There is a clean plate of frame {frame}, which is not in the range {frames[0]}-{frames[-1]}.",
+                "Give its frame as the plate numbers it, or another range.",
+            )
+        if len(source.frames) != 1:
+            raise InputError(f"The clean plate of frame {frame} is not one picture.", "Give one file for each frame.")
+    if job.holdout is None:
+        return Hints(clean)
+    holdout, _ = fit_matte(open_source(job.holdout.path, "Donor holdout", job.holdout.layer), plate)
+    missing = next((frame for frame in frames if frame not in set(holdout.frames)), None)
+    if missing is not None:
+        raise InputError(f"Donor holdout has no frame {missing}.", "Render it for the whole range of the plate.")
+    return Hints(clean, holdout)
 
 
 def _frames(job: Job, plate: Source) -> tuple[tuple[int, ...], tuple[int, ...]]:

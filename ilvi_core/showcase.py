@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -10,7 +11,7 @@ from ilvi_core.demo import DemoClip, make_clip
 from ilvi_core.evaluate.metrics import video_psnr, video_ssim
 from ilvi_core.host.checks import within
 from ilvi_core.host.errors import Cancelled, InputError
-from ilvi_core.host.job import ImageSequence, Job, RunOptions
+from ilvi_core.host.job import OURS, ImageSequence, Job, RunOptions
 from ilvi_core.images import Picture, open_sink, open_source
 from ilvi_core.pipeline import render
 from ilvi_core.report import Report
@@ -21,7 +22,7 @@ from ilvi_core.stills import write_still
 FIRST = 1001
 TRAINING_SECONDS = 80.0  # of the two minutes that a demo may take
 FEWEST, MOST = 60, 900  # updates
-SIZE = (128, 128)  # more updates of a smaller network look better than the reverse in this time
+SIZE = (128, 128)  # of the paper's methods: more updates of a smaller network look better than the reverse in this time
 
 
 def run_demo(folder: str, report: Report, method: str | None, seed: int, updates: int | None, device: str) -> str:
@@ -35,17 +36,23 @@ def run_demo(folder: str, report: Report, method: str | None, seed: int, updates
     _write(place / "plate", clip.plate)
     _write(place / "matte", clip.matte)
     _write(place / "truth", clip.truth)
-    chosen = method or "dip-vid-flow"
-    fitted = ""
-    if updates is None:
-        fitted = ", as many as fit two minutes on this machine now"
-        updates = _affordable(chosen, device)
+    chosen = method or OURS
+    solve: dict[str, Any] = {"method": chosen, "seed": seed}
+    said = "The paper's own methods are there too: --method dip-vid-flow learns the whole clip."
+    if chosen != OURS:
+        said = f"{updates} updates: a rough look; --updates 2000 trains longer."
+        if updates is None:
+            updates = _affordable(chosen, device)
+            said = f"{updates} updates, as many as fit two minutes on this machine now: a rough look."
+        solve["size"] = list(SIZE)
+    if updates is not None:
+        solve["max_updates"] = updates
     job = Job(
         plate=ImageSequence(str(place / "plate" / "plate.####.png")),
         matte=ImageSequence(str(place / "matte" / "matte.####.png")),
         output=str(place / "result" / "result.####.png"),
         preset="draft",
-        solve={"method": chosen, "seed": seed, "max_updates": updates, "size": list(SIZE)},
+        solve=solve,
         run=RunOptions(device=device),
     )
     job.save(place / "job.json")
@@ -70,7 +77,7 @@ def run_demo(folder: str, report: Report, method: str | None, seed: int, updates
     return "\n".join(
         [
             *scores(clip, frames),
-            f"{updates} updates{fitted}: a rough look; --updates 2000 trains longer.",
+            said,
             f"Frames, movie and contact sheet are in {place}: see {place / 'sheet.png'}",
         ]
     )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import time
-from collections.abc import Callable, Collection, Iterator
+from collections.abc import Callable, Collection, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any, Protocol
@@ -61,6 +61,8 @@ class Solved:
     recoveries: int = 0
     seconds: dict[str, float] = field(default_factory=dict)  # by phase
     warnings: list[tuple[str, str]] = field(default_factory=list)
+    hole: dict[str, dict[str, float]] = field(default_factory=dict)  # ilvi: by frame, its pixels and how well seen
+    remainder: list[dict[str, Any]] = field(default_factory=list)  # ilvi: of each window, what filled it
 
     @contextmanager
     def timed(self, phase: str) -> Iterator[None]:
@@ -83,14 +85,16 @@ def solve(
     warm: Warm | None = None,
     preview: Preview | None = None,
     watch: Watch | None = None,
+    kind: Callable[..., Solver] | None = None,
 ) -> Solved:
     """Train every window of the clip and put the fills of the `wanted` frames into `work`.
 
-    warm: an entry to start from.  preview: called after each update.  watch: instead of it, for measuring.  Cancelled
-    with a checkpoint when the report says stop; OutOfMemory when the device has too little.
+    warm: an entry to start from.  preview: called after each update.  watch: instead of it, for measuring.  kind: what
+    solves a window; see `hybrid.solve_clip`.  Cancelled with a checkpoint when the report says stop; OutOfMemory when
+    the device has too little.
     """
     try:
-        solver = Solver(clip, settings, device, work, report, save_every, warm, preview, watch)
+        solver = (kind or Solver)(clip, settings, device, work, report, save_every, warm, preview, watch)
         runs = solver.windows()
         if 0 < work.windows_done() <= len(runs):
             report.info(f"{work.windows_done()} of {len(runs)} windows were solved before.")
@@ -196,6 +200,11 @@ class Solver:
                     f"No batch of {min(self.settings.batch, shortest)} frames at interval "
                     f"{' or '.join(map(str, dropped))} fits {shortest} frames; used: {', '.join(map(str, used))}."
                 )
+        self._warn_unseen(runs)
+        return runs
+
+    def _warn_unseen(self, runs: Sequence[range]) -> None:
+        """Where a whole run is hole."""
         unseen = [self.clip.frames[i] for run in runs for i in run if not self.clip.known[run.start : run.stop].any()]
         if unseen:
             self._warn(
@@ -203,7 +212,6 @@ class Solver:
                 f"Frames {unseen[0]} to {unseen[-1]} ({len(unseen)} in all) are hole alone in their window: there is "
                 f"nothing to learn them from. Give a longer window, or check the matte there.",
             )
-        return runs
 
     def solve_window(self, number: int, run: range, wanted: Collection[int]) -> None:
         """Flow, features, training and fills of one window."""
@@ -241,6 +249,9 @@ class Solver:
                 self._stop_if_asked()
                 self.work.put_fill(data.frames[index], fill.permute(1, 2, 0).cpu().numpy())
         self.work.finish_window(number, trainer)
+        self._count_flow()
+
+    def _count_flow(self) -> None:
         if isinstance(self._estimate, StoredFlow):
             self.solved.flow_pairs = {"estimated": self._estimate.estimated, "reused": self._estimate.reused}
 

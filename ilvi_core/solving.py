@@ -17,12 +17,13 @@ import numpy as np
 
 import ilvi_core
 from ilvi_core.asked import Asked
-from ilvi_core.clip import Clip, Loader, windows
+from ilvi_core.clip import KEEP_BYTES, Clip, Loader, windows
 from ilvi_core.entry import SOLVED, Entry, clear, owner, sweep_partials
 from ilvi_core.files import free_bytes, publish
+from ilvi_core.full_size import FullPlates
 from ilvi_core.host.errors import Cancelled, IlviError, InputError, OutOfMemory
 from ilvi_core.host.job import SolveSettings
-from ilvi_core.memory import free_memory
+from ilvi_core.memory import allowed, free_memory
 from ilvi_core.methods import METHODS
 from ilvi_core.previews import Previews
 from ilvi_core.region import View
@@ -35,6 +36,7 @@ if TYPE_CHECKING:
     from ilvi_core.solve import Solved
 
 SPARE_BYTES = 20 << 20  # log and settings
+KEPT_SHARE = 4  # of the memory that a job may use, the part in which decoded plates are kept: one of so many
 SMALLER = 0.7  # of each side, when memory was not enough
 MOST_TIMES_SMALLER = 4
 SMALLEST = 32  # px of the shorter side
@@ -99,7 +101,9 @@ class Solving:
         """What was begun at another size is of no use."""
         self.how.guard()
         kept = {
-            k: v for k, v in self.entry.manifest.items() if k not in ("view", "files", "windows", "updates", "warm")
+            k: v
+            for k, v in self.entry.manifest.items()
+            if k not in ("view", "files", "boxes", "windows", "updates", "warm")
         }
         self.entry.manifest = kept
         clear(self.entry.folder)
@@ -117,7 +121,10 @@ class Solving:
         if size != shot.settings.size:
             manifest["reduced"] = {"asked": list(shot.settings.size), "used": list(size)}
         near = how.near if size == shot.settings.size else None
-        clip = Loader(shot.plate, shot.matte, shot.frames, settings, self._prefer(near)).load(self._tick)
+        memory = allowed(shot.job.run.memory)
+        keep = min(KEEP_BYTES, memory // KEPT_SHARE)
+        loader = Loader(shot.plate, shot.matte, shot.frames, settings, self._prefer(near), shot.hints, keep)
+        clip = loader.load(self._tick)
         if not how.unchanged():
             raise Changed("The plate or the matte changed while it was read.", "Run it again when they are written.")
         for code, text in clip.notes:
@@ -134,15 +141,20 @@ class Solving:
         if previews is not None:
             previews.begin()  # before torch is loaded: that takes seconds
         self._say_size_and_room(clip)
-        self._train(clip, settings, near, previews)
+        painted = [frame for frame in clip.frames if loader.painted(frame)]
+        plates = FullPlates(loader.read, painted, clip.region, clip.curve, memory // KEPT_SHARE)
+        self._train(clip, settings, near, previews, plates)
 
-    def _train(self, clip: Clip, settings: SolveSettings, near: Entry | None, previews: Previews | None) -> None:
+    def _train(
+        self, clip: Clip, settings: SolveSettings, near: Entry | None, previews: Previews | None, plates: FullPlates
+    ) -> None:
         """Everything that needs torch."""
         from_near = None
         if near is not None and self.how.asked is not None:
             from_near = Warm.of(near, self.how.asked, near.view == clip.view)
         from ilvi_core import device
-        from ilvi_core.solve import ingredients, solve
+        from ilvi_core.hybrid import solve_clip
+        from ilvi_core.solve import ingredients
         from ilvi_core.work import SETTINGS, FolderWork
 
         chosen = device.choose(self.shot.job.run.device)
@@ -160,7 +172,10 @@ class Solving:
         # a network of one frame is not kept, so in a cache its fill is: other steps of the range may be asked for
         whole = self.how.asked is not None and METHODS[settings.method].single_frame
         wanted = set(clip.frames if whole else self.shot.written)
-        solved = solve(clip, settings, wanted, chosen, work, self.report, every, from_near, previews)
+        first = None if previews is None else previews.first
+        solved = solve_clip(
+            clip, settings, wanted, chosen, work, self.report, every, from_near, previews, plates=plates, early=first
+        )
         self.entry.manifest["record"] = _record(self.shot, settings, clip, solved, self.notes)
 
     def _say_warm(self, warm: Warm) -> dict[str, Any]:
@@ -226,6 +241,8 @@ def fingerprint(clip: Clip, settings: SolveSettings, written: Sequence[int], mad
     digest.update(json.dumps([asdict(settings), list(clip.frames), list(written), clip.region, made_of]).encode())
     digest.update(np.ascontiguousarray(clip.plate).data)
     digest.update(np.packbits(clip.known).data)
+    if clip.donors is not None:
+        digest.update(np.packbits(clip.donors).data)
     return digest.hexdigest()
 
 

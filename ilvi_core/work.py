@@ -14,9 +14,23 @@ import numpy as np
 from safetensors.torch import load, save_file
 from torch import Tensor
 
-from ilvi_core.entry import FILLS, FLOW, WEIGHTS, Damaged, Entry, OtherWork, checksum, fill_name, weights_name
+from ilvi_core.entry import (
+    DONORS,
+    FILLS,
+    FLOW,
+    WEIGHTS,
+    Damaged,
+    Entry,
+    OtherWork,
+    checksum,
+    donor_name,
+    fill_name,
+    weights_name,
+)
 from ilvi_core.files import make_folders, publish, publishing, share
+from ilvi_core.full_size import FullFrame
 from ilvi_core.host.errors import IlviError
+from ilvi_core.pictures import Box
 from ilvi_core.train import Progress, Trainer
 
 CHECKPOINT = "checkpoint.json"
@@ -32,6 +46,7 @@ class MemoryWork:
 
     def __init__(self) -> None:
         self._fills: dict[int, np.ndarray] = {}
+        self._boxes: dict[int, Box] = {}
 
     def windows_done(self) -> int:
         return 0
@@ -52,6 +67,22 @@ class MemoryWork:
 
     def fill(self, frame: int) -> np.ndarray:
         return self._fills[frame]
+
+    def put_full(self, frame: int, full: FullFrame) -> None:
+        self._fills[frame], self._boxes[frame] = full.fill, full.box
+
+    def box(self, frame: int, region: Box) -> Box:
+        """The plate pixels that a fill shows: the region's, where it has no box of its own."""
+        return self._boxes.get(frame, region)
+
+    def stage(self, window: int) -> dict[str, np.ndarray] | None:
+        return None
+
+    def put_stage(self, window: int, arrays: dict[str, np.ndarray]) -> None:
+        """Nothing to keep it in."""
+
+    def finish_hybrid(self, window: int, frames: tuple[int, ...]) -> None:
+        """Nothing to save to."""
 
     def save(self, window: int, trainer: Trainer) -> None:
         """Nothing to save to."""
@@ -77,7 +108,7 @@ class FolderWork:
         self.entry, self.folder, self._fingerprint, self._guard = entry, entry.folder, fingerprint, guard
         self.flow_folder: Path | None = self.folder / FLOW
         self._record: dict[str, Any] = {"fingerprint": fingerprint, "windows_done": 0}
-        make_folders(self.folder / FILLS, self.folder / WEIGHTS, self.folder / FLOW)
+        make_folders(*(self.folder / part for part in (FILLS, DONORS, WEIGHTS, FLOW)))
         self._previous = self._read() if resume else None
         if self._previous is not None:
             self._record = self._previous
@@ -95,7 +126,7 @@ class FolderWork:
 
     def begun(self) -> bool:
         """Whether there is something to go on from."""
-        return self.windows_done() > 0 or self.update() > 0
+        return self.windows_done() > 0 or self.update() > 0 or "stage" in self._record
 
     def planned(self, number: int, first: int) -> int | None:
         """How many updates a window was given that a checkpoint goes on with; None for one that begins anew."""
@@ -114,6 +145,42 @@ class FolderWork:
         np.save(buffer, fill.astype(np.float32))
         self._guard()
         self.entry.add(fill_name(frame), buffer.getvalue())
+
+    def put_full(self, frame: int, full: FullFrame) -> None:
+        """A fill with a box of its own, and where its pixels come from."""
+        self.put_fill(frame, full.fill)
+        buffer = io.BytesIO()
+        confidence = np.round(full.confidence * 255).astype(np.uint8)
+        np.savez(buffer, confidence=confidence, source=full.source, address=full.address)
+        self.entry.add(donor_name(frame), buffer.getvalue())
+        self.entry.manifest.setdefault("boxes", {})[str(frame)] = list(full.box)
+
+    def stage(self, window: int) -> dict[str, np.ndarray] | None:
+        """What `put_stage` kept of this window when the solve was stopped."""
+        if self._previous is None or self._previous.get("window") != window or "stage" not in self._previous:
+            return None
+        try:
+            data = (self.folder / self._previous["stage"]).read_bytes()
+            if checksum(data) != self._previous["sha256"]:
+                raise ValueError
+            with np.load(io.BytesIO(data)) as arrays:
+                return {name: arrays[name] for name in arrays.files}
+        except (OSError, ValueError):
+            return None  # it is minutes of work: made again sooner than explained
+
+    def put_stage(self, window: int, arrays: dict[str, np.ndarray]) -> None:
+        """Keep a window's work half way."""
+        self._guard()
+        buffer = io.BytesIO()
+        np.savez(buffer, **arrays)  # type: ignore[arg-type]  # its stub takes allow_pickle for one of them
+        name = f"checkpoint-{window}.npz"
+        publish(self.folder / name, buffer.getvalue())
+        self._write({"window": window, "stage": name, "sha256": checksum(buffer.getvalue())})
+
+    def finish_hybrid(self, window: int, frames: tuple[int, ...]) -> None:
+        """A window of the method ilvi has its fills; it has no weights from which they could be made again."""
+        self._guard()
+        self._finish(window, frames)
 
     def save(self, window: int, trainer: Trainer) -> None:
         """A checkpoint of a training in progress: the tensors under a new name, then the JSON that names them."""
@@ -160,7 +227,9 @@ class FolderWork:
     def adopt(self, number: int, frames: tuple[int, ...], other: Entry) -> None:
         """The same window, solved before by another entry: its fills and weights, checked."""
         self._guard()
-        for name in (weights_name(frames[0]), *map(fill_name, frames)):
+        boxes = self.entry.manifest.setdefault("boxes", {})
+        boxes.update({str(f): list(other.box(f)) for f in frames if other.has_box(f)})
+        for name in (weights_name(frames[0]), *map(fill_name, frames), *map(donor_name, frames)):
             if name in other.files:
                 self.entry.add(name, other.read(name))
         self._finish(number, frames)
@@ -185,8 +254,8 @@ class FolderWork:
         done = entries.get("windows_done", self._record["windows_done"])
         self._record = {"fingerprint": self._fingerprint, **entries, "windows_done": done}
         publish(self.folder / CHECKPOINT, (json.dumps(self._record, indent=2) + "\n").encode())
-        for old in self.folder.glob("checkpoint-*.safetensors"):
-            if old.name != entries.get("tensors"):
+        for old in (*self.folder.glob("checkpoint-*.safetensors"), *self.folder.glob("checkpoint-*.npz")):
+            if old.name not in (entries.get("tensors"), entries.get("stage")):
                 old.unlink(missing_ok=True)
 
     def _read(self) -> dict[str, Any] | None:

@@ -12,8 +12,8 @@ from typing import Any, TypeVar
 
 import numpy as np
 
-from ilvi_core.clip import read_matte
-from ilvi_core.composite import composite
+from ilvi_core.clip import read_clean, read_matte
+from ilvi_core.composite import Extra, composite
 from ilvi_core.entry import Damaged, Entry, fill_name
 from ilvi_core.files import free_bytes
 from ilvi_core.host.errors import Cancelled, IlviError, InputError
@@ -75,8 +75,11 @@ def write_frames(
         picture, pixels = shot.plate.read(frame), 0
         if not entry.empty:
             values = read_matte(shot.matte, frame, picture, entry.matte_channel, shot.settings.matte_invert)
-            view = (entry.region, entry.curve, shot.settings, shot.comp)
-            picture, pixels = composite(picture, values, fill(frame), *view)
+            view = (entry.box(frame), entry.curve, shot.settings, shot.comp)
+            source = shot.hints.clean.get(frame)
+            clean = None if source is None else read_clean(source, frame, picture)
+            extra = Extra(clean, entry.donors(frame) if shot.comp.aov else None, frame)
+            picture, pixels = composite(picture, values, fill(frame), *view, extra)
         return sink.write(frame, picture), pixels, stamps
 
     lacking = [frame for frame in shot.written if frame not in there]

@@ -128,7 +128,16 @@ def test_imported_vgg_takes_part_in_training(capsys, tmp_path):
     train.Trainer._read = listen
     try:
         ilvi_core.inpaint(
-            plate, matte, {"size": "48x40", "batch": 2, "max_updates": 10, "intervals": "1", "precision": "float32"}
+            plate,
+            matte,
+            {
+                "method": "dip-vid-flow",
+                "size": "48x40",
+                "batch": 2,
+                "max_updates": 10,
+                "intervals": "1",
+                "precision": "float32",
+            },
         )
     finally:
         train.Trainer._read = original

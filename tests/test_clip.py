@@ -143,12 +143,11 @@ def test_enlarging_is_said() -> None:
     assert "2.0 times" in text
 
 
-def test_the_second_pass_reads_again_what_was_too_much_to_keep(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_second_pass_reads_again_what_was_too_much_to_keep() -> None:
     rgb, grey = plates(), mattes()
     kept = load(a_source(rgb), a_source(grey))
-    monkeypatch.setattr("ilvi_core.clip.KEEP_BYTES", 60 * 40 * 4 * 2 + 5)
     plate = a_source(rgb)
-    again = load(plate, a_source(grey))
+    again = Loader(plate, a_source(grey), plate.frames, SolveSettings(size=(32, 16)), keep=60 * 40 * 4 * 2 + 5).load()
     assert plate.reads == [1, 2, 3, 4, 3, 4]
     np.testing.assert_array_equal(again.plate, kept.plate)
     np.testing.assert_array_equal(again.known, kept.known)

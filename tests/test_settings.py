@@ -38,11 +38,25 @@ def test_names_that_the_host_repeats() -> None:
 @pytest.mark.parametrize("name", PRESET_NAMES)
 def test_every_preset_resolves(name: str) -> None:
     record = settings.preset(name)
-    assert set(record) == {"about", "solve", "comp"}
-    solve, comp = settings.resolve(a_job(preset=name))
-    for chosen, section in ((solve, "solve"), (comp, "comp")):
-        for key, value in record[section].items():
-            assert getattr(chosen, key) == (tuple(value) if isinstance(value, list) else value)
+    assert set(record) - {"ilvi"} == {"about", "solve", "comp"}
+    for method in ["dip-vid", *(["ilvi"] if "ilvi" in record else [])]:
+        solve, comp = settings.resolve(a_job(preset=name, solve={"method": method}))
+        over = record["ilvi"] if method == "ilvi" else {"solve": {}, "comp": {}}
+        for chosen, section in ((solve, "solve"), (comp, "comp")):
+            for key, value in {**record[section], **over[section], "method": method}.items():
+                if key != "method" or section == "solve":
+                    assert getattr(chosen, key) == (tuple(value) if isinstance(value, list) else value)
+
+
+@pytest.mark.parametrize("name", ["draft", "production"])
+def test_ilvi_is_the_method_unless_another_is_named(name: str) -> None:
+    assert settings.resolve(a_job(preset=name))[0].method == "ilvi"
+
+
+def test_the_paper_preset_refuses_the_method_that_is_not_the_papers() -> None:
+    with pytest.raises(InputError, match="not in it") as caught:
+        settings.resolve(a_job(preset="paper", solve={"method": "ilvi"}))
+    assert "draft" in caught.value.hint
 
 
 def test_paper_preset_is_the_defaults() -> None:

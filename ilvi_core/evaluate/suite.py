@@ -8,7 +8,7 @@ from typing import Any
 from ilvi_core.evaluate.composed import Pair
 from ilvi_core.host.checks import make
 from ilvi_core.host.job import SolveSettings
-from ilvi_core.settings import preset
+from ilvi_core.settings import laid_over
 
 OURS, PEER = "ours", "peer"
 BUDGETS = ("updates", "passes", "seconds")
@@ -50,11 +50,8 @@ class Variant:
     def solve_settings(self, size: tuple[int, int]) -> SolveSettings:
         """Every setting but what the budget decides: the whole frame at the working size, the hole as it is."""
         given = {"matte_channel": "luminance", "matte_invert": False, "matte_threshold": 0.0, "solve_dilate": 0}
-        base = preset(self.preset)["solve"]
-        return make(
-            SolveSettings,
-            {**base, **self.settings, **given, "region": "frame", "size": list(size), "method": self.method},
-        )
+        own = {**self.settings, **given, "region": "frame", "size": list(size), "method": self.method}
+        return make(SolveSettings, laid_over(self.preset, own, {})[0])
 
 
 @dataclass(frozen=True)

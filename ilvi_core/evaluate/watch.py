@@ -108,7 +108,9 @@ class Looker:
     def middle_frame(self, fills: np.ndarray) -> dict[str, Any]:
         """The clip's middle frame at each stage and at the end, with its flow: stages.npz."""
         looks = self._of_middle()
-        end = next(e for e in self._ends() if e["frames"][0] <= self._middle + 1 <= e["frames"][1])
+        ends = (e for e in self._ends() if e["frames"][0] <= self._middle + 1 <= e["frames"][1])
+        # where no network was needed the fill is there at once
+        end = next(ends, {"updates": 0, "seconds": sum(self.seconds().values())})
         pictures = [*(look["picture"] for look in looks), fills[self._middle]]
         found: dict[str, Any] = {
             "frame": np.array(self._middle),

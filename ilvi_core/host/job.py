@@ -16,11 +16,15 @@ from ilvi_core.host.errors import InputError
 
 JOB_VERSION = 1
 LONGEST_RANGE = 100_000  # frames; beyond it somebody has typed a wrong number
-METHOD_NAMES = ("dip", "dip-vid", "dip-vid-3dcn", "dip-vid-flow")
+OURS = "ilvi"  # the method that is not the paper's
+PAPER_METHODS = ("dip", "dip-vid", "dip-vid-3dcn", "dip-vid-flow")
+METHOD_NAMES = (OURS, *PAPER_METHODS)
 PRESET_NAMES = ("draft", "production", "paper")
 FLOW_INTERVALS = (1, 3, 5)  # the ranges of the flow branch, in the order of its channels
 VIEWS = ("result", "fill", "matte", "overlay")
 FORMATS = ("auto", "exr", "npy", "png", "tif", "dpx")
+MOTIONS = ("auto", "static", "planar", "free")
+REMAINDERS = ("auto", "smooth", "exemplar", "network")
 PERCEPTUAL_LAYERS = ("relu1_2", "relu2_2", "relu3_3")
 _SAVE_AGAIN = "Save the job again with --save-job."
 _RANGE = re.compile(r"\s*(-?\d{1,18})(?:\s*-\s*(-?\d{1,18}))?(?:\s*[xX:]\s*(\d{1,18}))?\s*", re.ASCII)
@@ -85,7 +89,7 @@ class ImageSequence:
 class SolveSettings:
     """What is learned: a change of any of these trains again. The defaults are the paper's values."""
 
-    method: str = "dip-vid-flow"  # dip, dip-vid, dip-vid-3dcn or dip-vid-flow
+    method: str = "dip-vid-flow"  # ilvi (ours), or the paper's: dip, dip-vid, dip-vid-3dcn, dip-vid-flow
     seed: int = 0  # of noise, initialisation and batch order
     # the hole
     matte_channel: str = "auto"  # auto: alpha unless it is constant 1, else luminance; or luminance, alpha, R, G, ...
@@ -94,9 +98,12 @@ class SolveSettings:
     solve_dilate: int = 0  # px at plate size by which the hole is larger than the matte
     # what the network sees
     size: tuple[int, int] = (384, 192)  # working width and height, px
-    region: str = "frame"  # frame: the largest crop of that aspect round the hole; hole: a crop close round the hole
-    context: float = 0.5  # region 'hole': margin on each side, as a fraction of the hole's box
-    window: int = 0  # frames that one network is trained on; 0: the whole range
+    region: str = "frame"  # frame: the largest crop of that aspect; hole: close round it; around: any shape round it
+    context: float = 0.5  # margin on each side: 'hole' as a fraction of its box, 'around' of its longer side in a frame
+    window: int = 0  # frames that are solved together; 0: the whole range (ilvi: windows that memory can hold)
+    # ilvi: known pixels of other frames first, learning for what no frame shows
+    motion: str = "auto"  # of the background: auto, static (the camera stands), planar, or free (nothing is assumed)
+    remainder: str = "auto"  # what no frame shows: smooth, exemplar, network, or auto, which tries them without truth
     noise: float = 0.1  # the input noise is uniform between 0 and this
     initialisation: str = "lecun"  # of the weights: lecun, he (wider, for LeakyReLU) or uniform (PyTorch's default)
     # the schedule (N, M, E of the supplement's section 3)
@@ -130,7 +137,9 @@ class SolveSettings:
     def __post_init__(self) -> None:
         normalise(self)
         one_of(self, "method", METHOD_NAMES)
-        one_of(self, "region", ("frame", "hole"))
+        one_of(self, "region", ("frame", "hole", "around"))
+        one_of(self, "motion", MOTIONS)
+        one_of(self, "remainder", REMAINDERS)
         one_of(self, "initialisation", ("lecun", "he", "uniform"))
         one_of(self, "directions", ("one", "both"))
         one_of(self, "rate_schedule", ("constant", "cosine"))
@@ -191,6 +200,8 @@ class CompSettings:
     comp_dilate: int = 0  # px at plate size by which the comp matte is larger than the matte
     comp_feather: float = 0.0  # px of falling edge outside it; both stay inside the hole
     match_edge: bool = False  # spread the colour step at the comp matte's edge smoothly over the fill
+    regrain: bool = False  # ilvi: give what was generated the plate's own grain
+    aov: bool = False  # EXR: also write the layers fill, confidence, source and stmap (ilvi)
     view: str = "result"  # or fill: it alone; matte: the comp matte, as grey; overlay: the plate, the comp matte red
     format: str = "auto"  # of frames that have no name of their own: the plate's, or exr, npy, png, tif, dpx
 
@@ -209,12 +220,14 @@ class RunOptions:
     device: str = "auto"  # auto, cpu, cuda, cuda:1, mps
     resume: bool = False  # go on from the checkpoint beside the output
     checkpoint_every: float = 60.0  # seconds between checkpoints
+    memory: float = 0.0  # GiB that may be used; 0: half of the machine's
 
     def __post_init__(self) -> None:
         normalise(self)
         if not re.fullmatch(r"auto|cpu|mps|cuda(:\d+)?", self.device, re.ASCII):
             raise InputError(f"'{self.device}' is not a device.", "Use auto, cpu, cuda, cuda:1 or mps.")
         within("checkpoint_every", self.checkpoint_every, 0.0, 86400.0)
+        within("memory", self.memory, 0.0, 1e6)
 
 
 @dataclass(frozen=True)
@@ -229,6 +242,10 @@ class Job:
     solve: dict[str, Any] = field(default_factory=dict)
     comp: dict[str, Any] = field(default_factory=dict)
     run: RunOptions = RunOptions()
+    holdout: ImageSequence | None = None  # a matte of pixels that are not to be used as donors (ilvi)
+    clean_plates: dict[int, str] = field(
+        default_factory=dict
+    )  # frame -> a file that shows it without the object (ilvi)
 
     def __post_init__(self) -> None:
         if not isinstance(self.output, str):
@@ -237,6 +254,7 @@ class Job:
             raise InputError(f"There is no preset '{self.preset}'.", f"There are {', '.join(PRESET_NAMES)}.")
         make(SolveSettings, self.solve)
         make(CompSettings, self.comp)
+        object.__setattr__(self, "clean_plates", _clean_plates(self.clean_plates))
 
     def to_json(self) -> str:
         """The job file's text, paths made absolute so that it can be sent anywhere."""
@@ -252,6 +270,12 @@ class Job:
             "comp": self.comp,
             "run": dataclasses.asdict(self.run),
         }
+        # an ILVI of before reads every job that does not ask for these
+        if self.holdout is not None:
+            holdout = dataclasses.replace(self.holdout, path=_absolute(self.holdout.path))
+            record["holdout"] = dataclasses.asdict(holdout)
+        if self.clean_plates:
+            record["clean_plates"] = {str(frame): _absolute(path) for frame, path in self.clean_plates.items()}
         return json.dumps(record, indent=2) + "\n"
 
     @classmethod
@@ -278,7 +302,7 @@ class Job:
         for key in ("plate", "matte", "output"):
             if key not in record:
                 raise InputError(f"{name} has no '{key}'.", _SAVE_AGAIN)
-        for key in ("plate", "matte"):
+        for key in ("plate", "matte", *(["holdout"] if record.get("holdout") is not None else [])):
             if not isinstance(record[key], dict):
                 raise InputError(f"{name} has '{record[key]}' as its {key}, expected path and layer.", _SAVE_AGAIN)
             record[key] = make(ImageSequence, record[key])
@@ -312,6 +336,19 @@ class Job:
             reason = error.strerror if isinstance(error, OSError) else "it is not text"
             raise InputError(f"The job file {path} cannot be read: {reason}.", "Check the path.") from None
         return cls.from_json(text, str(path))
+
+
+def _clean_plates(given: Any) -> dict[int, str]:
+    """With whole numbers as frames, as JSON cannot have them."""
+    if not isinstance(given, dict) or not all(isinstance(path, str) and path.strip() for path in given.values()):
+        raise InputError(f"clean_plates is '{given}', expected frames and files.", "Write --clean-plate FRAME=FILE.")
+    try:
+        return {int(frame): path for frame, path in given.items()}
+    except (TypeError, ValueError):
+        raise InputError(
+            f"clean_plates names the frame '{next(iter(given))}', expected a whole number.",
+            "Write --clean-plate FRAME=FILE.",
+        ) from None
 
 
 def _absolute(path: str) -> str:

@@ -1,0 +1,310 @@
+"""Donors at the plate's own size: the solve's colours, with the detail of each pixel's main donor sampled once."""
+
+from __future__ import annotations
+
+import math
+from collections import OrderedDict
+from collections.abc import Callable, Collection
+from dataclasses import dataclass, replace
+
+import cv2
+import numpy as np
+
+from ilvi_core.color import Curve
+from ilvi_core.flow import SMALLEST
+from ilvi_core.matte import grow, place
+from ilvi_core.pictures import Box, Picture
+from ilvi_core.propagate import sample_at, within
+from ilvi_core.smooth import smooth_fill
+
+RIM = 32  # plate px of known plate round the hole that a fill holds: the composite matches its edge to them
+SAME_SIZE = 1.01  # plate px to a working px, up to which there is nothing to add
+FARTHEST = 2.0  # working px that the refinement may move a donor by; more is another thing that it found
+CLOSE = 3.0  # working px round the hole in which DIS sees both sides of its edge
+AREA = 0.29  # of a working pixel: the deviation of a box of that width, which area resizing averages over
+CROSS = np.ones((3, 3), np.uint8)
+SOURCE_MARGIN = 4  # px of a source that are converted round what is sampled
+
+
+@dataclass(frozen=True)
+class SolvedFrame:
+    """One frame as it was solved, at the working size.
+
+    fill: (h, w, 3) float32, 0..1.  confidence: (h, w), 0..1.  source: (h, w) int16, frames to the main donor.
+    address: (h, w, 2) float32, working px in that frame.
+    """
+
+    fill: np.ndarray
+    confidence: np.ndarray
+    source: np.ndarray
+    address: np.ndarray
+
+
+@dataclass(frozen=True)
+class FullFrame:
+    """One frame's fill over a box of the plate.
+
+    box: plate px.  fill: (H, W, 3) float32, 0..1 by the clip's curve; the plate where it is known.  confidence: (H, W)
+    float32, 0 = generated.  source: (H, W) int16, signed frames to the main donor, 0 = none.  address: (H, W, 2)
+    float32, x and y in the donor's frame, px from the plate's origin of coordinates.
+    """
+
+    box: Box
+    fill: np.ndarray
+    confidence: np.ndarray
+    source: np.ndarray
+    address: np.ndarray
+
+
+@dataclass(frozen=True)
+class FullPlate:
+    """The region of one plate.
+
+    picture: its data window is the region.  hole: (H, W) bool.  known: (H, W) bool, what can be copied from; a clean
+    plate's hole too.
+    """
+
+    picture: Picture
+    hole: np.ndarray
+    known: np.ndarray
+
+    @property
+    def bytes(self) -> int:
+        return sum(plane.nbytes for plane in self.picture.planes.values()) + self.hole.nbytes + self.known.nbytes
+
+
+class FullPlates:
+    """The region of whole plates, decoded when they are asked for and kept up to `limit` bytes.
+
+    read: as `Loader.read`.  painted: the frames that a clean plate shows.
+    """
+
+    def __init__(
+        self,
+        read: Callable[[int], tuple[Picture, np.ndarray]],
+        painted: Collection[int],
+        region: Box,
+        curve: Curve,
+        limit: int,
+    ) -> None:
+        self._read, self._painted, self._limit = read, painted, limit
+        self.region, self.curve = region, curve
+        self._kept: OrderedDict[int, FullPlate] = OrderedDict()
+
+    def get(self, frame: int) -> FullPlate:
+        """One plate's region."""
+        if frame not in self._kept:
+            self._kept[frame] = self._decoded(frame)
+            while sum(plate.bytes for plate in self._kept.values()) > self._limit and len(self._kept) > 1:
+                self._kept.popitem(last=False)
+        self._kept.move_to_end(frame)
+        return self._kept[frame]
+
+    def _decoded(self, frame: int) -> FullPlate:
+        picture, hole = self._read(frame)
+        at, region = picture.data_window, self.region
+        planes = {name: np.ascontiguousarray(place(plane, at, region)) for name, plane in picture.planes.items()}
+        cut = replace(picture, planes=planes, data_window=region)
+        there = place(np.ones(hole.shape, bool), at, region)
+        hole = place(hole, at, region)
+        known = there & np.isfinite(cut.rgb()).all(-1)
+        return FullPlate(cut, hole, known if frame in self._painted else known & ~hole)
+
+
+def at_full_size(frame: int, solved: SolvedFrame, plates: FullPlates) -> FullFrame:
+    """A frame's fill at the plate's size.
+
+    The colours are the solve's, enlarged: they are steady and agree with the plate. What they have not, detail, is that
+    of the main donor, sampled once, in plate values, where its enlarged address and a refinement on the ring round the
+    hole say (study, finding 5).
+    """
+    plate, region = plates.get(frame), plates.region
+    box = _box_of(plate.hole, RIM)
+    grid = Grid.of(box, solved.fill.shape[1::-1], (region.width, region.height))
+    coded = plates.curve.encode(_rgb(plate.picture, box))
+    known = plate.known[_slices(box)]
+    where = Box(region.x + box.x, region.y + box.y, box.width, box.height)
+    own, origin = _pixels_of(box), np.array([region.x, region.y], np.float32)
+    if not plate.hole.any() or known.all():
+        whole = np.ones(known.shape, np.float32)
+        return FullFrame(where, coded, whole, np.zeros(known.shape, np.int16), own + origin)
+    fill = grid.enlarged(solved.fill)
+    confidence = grid.enlarged(solved.confidence).clip(0, 1)
+    source, address = grid.addresses(solved)
+    if grid.scale > SAME_SIZE:
+        donor, valid = _donors(frame, source, address, plates)
+        donor, valid, address = _refined(frame, source, address, donor, valid, coded, known, grid, plates)
+        donor = np.where(valid[..., None], donor, fill)
+        detail = donor - grid.blurred(donor)
+        fill = fill + detail * (confidence * grid.softened(valid))[..., None]
+    fill = np.where(known[..., None], coded, fill.clip(0, 1))
+    source = np.where(known, 0, source).astype(np.int16)
+    address = np.where((source == 0)[..., None], own, address)
+    confidence = np.where(known, 1, np.where(source == 0, 0, confidence)).astype(np.float32)
+    return FullFrame(where, fill.astype(np.float32), confidence, source, (address + origin).astype(np.float32))
+
+
+@dataclass(frozen=True)
+class Grid:
+    """How a box of region px lies on the working grid. scale_x, scale_y: region px to a working px."""
+
+    box: Box
+    scale_x: float
+    scale_y: float
+
+    @classmethod
+    def of(cls, box: Box, working: tuple[int, ...], region: tuple[int, int]) -> Grid:
+        return cls(box, region[0] / working[0], region[1] / working[1])
+
+    @property
+    def scale(self) -> float:
+        return max(self.scale_x, self.scale_y)
+
+    def places(self) -> tuple[np.ndarray, np.ndarray]:
+        """x and y of each pixel of the box on the working grid, (H, W) float32; pixel centres meet, corners too."""
+        x = (np.arange(self.box.width, dtype=np.float32) + self.box.x + 0.5) / self.scale_x - 0.5
+        y = (np.arange(self.box.height, dtype=np.float32) + self.box.y + 0.5) / self.scale_y - 0.5
+        xs, ys = np.meshgrid(x, y)
+        return np.ascontiguousarray(xs, np.float32), np.ascontiguousarray(ys, np.float32)
+
+    def enlarged(self, values: np.ndarray, how: int = cv2.INTER_CUBIC) -> np.ndarray:
+        """Working values (h, w[, C]) over the box."""
+        return cv2.remap(values.astype(np.float32), *self.places(), how, borderMode=cv2.BORDER_REPLICATE)
+
+    def addresses(self, solved: SolvedFrame) -> tuple[np.ndarray, np.ndarray]:
+        """Source (H, W) and address (H, W, 2) in region px: the nearest working pixel's source, the way to it smoothly
+        from working pixels of that source alone."""
+        source = self.enlarged(solved.source, cv2.INTER_NEAREST).round().astype(np.int16)
+        h, w = solved.source.shape
+        way = solved.address - np.stack(np.meshgrid(np.arange(w), np.arange(h)), -1).astype(np.float32)
+        address = _pixels_of(self.box)
+        scale = np.array([self.scale_x, self.scale_y], np.float32)
+        x, y = self.places()
+        for offset in np.unique(source[source != 0]):
+            at = source == offset
+            points = np.stack([x[at], y[at]], -1)
+            same = (solved.source == offset).astype(np.float32)
+            share = sample_at(same, points)[:, None]
+            address[at] += sample_at(way * same[..., None], points) / np.maximum(share, 1e-3) * scale
+        return source, address
+
+    def blurred(self, picture: np.ndarray) -> np.ndarray:
+        """(H, W, 3) as it would look when it were shrunk to the working grid and enlarged again."""
+        left, top = math.floor(self.box.x / self.scale_x), math.floor(self.box.y / self.scale_y)
+        wide = math.ceil((self.box.x + self.box.width) / self.scale_x) - left
+        high = math.ceil((self.box.y + self.box.height) / self.scale_y) - top
+        soft = cv2.GaussianBlur(picture, (0, 0), max(AREA * self.scale_x, 0.3), sigmaY=max(AREA * self.scale_y, 0.3))
+        x = (np.arange(wide, dtype=np.float32) + left + 0.5) * self.scale_x - 0.5 - self.box.x
+        y = (np.arange(high, dtype=np.float32) + top + 0.5) * self.scale_y - 0.5 - self.box.y
+        xs, ys = (np.ascontiguousarray(v, np.float32) for v in np.meshgrid(x, y))
+        small = cv2.remap(soft, xs, ys, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
+        xs, ys = self.places()
+        return cv2.remap(small, xs - left, ys - top, cv2.INTER_CUBIC, borderMode=cv2.BORDER_REPLICATE)
+
+    def softened(self, valid: np.ndarray) -> np.ndarray:
+        """(H, W) 0..1: 0 where not valid, rising to 1 within a working pixel or two, so that detail has no edge."""
+        return cv2.GaussianBlur(grow_not(valid, self.scale).astype(np.float32), (0, 0), max(self.scale / 2, 0.5))
+
+
+def grow_not(valid: np.ndarray, pixels: float) -> np.ndarray:
+    """`valid` without what lies within so many pixels of where it is not."""
+    return ~grow(~valid, pixels)
+
+
+def _donors(frame: int, source: np.ndarray, address: np.ndarray, plates: FullPlates) -> tuple[np.ndarray, np.ndarray]:
+    """Each pixel's main donor, (H, W, 3) in 0..1 by the curve, and where it could be sampled from known pixels."""
+    out, valid = np.zeros((*source.shape, 3), np.float32), np.zeros(source.shape, bool)
+    for offset in np.unique(source[source != 0]):
+        at = source == offset
+        points = address[at]
+        plate = plates.get(frame + int(offset))
+        values, seen = _sampled(plate, points)
+        out[at], valid[at] = plates.curve.encode(values), seen
+    return out, valid
+
+
+def _sampled(plate: FullPlate, points: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Plate values (N, 3) at points (N, 2) in region px, and whether all that they are made of is known.
+
+    Cubic, but never beyond the values of the pixels round it: an edge of high dynamic range would ring.
+    """
+    height, width = plate.known.shape
+    low = np.floor(points.min(0)).astype(int) - SOURCE_MARGIN
+    high = np.ceil(points.max(0)).astype(int) + SOURCE_MARGIN + 1
+    x0, y0 = int(np.clip(low[0], 0, width - 1)), int(np.clip(low[1], 0, height - 1))
+    x1, y1 = int(np.clip(high[0], x0 + 1, width)), int(np.clip(high[1], y0 + 1, height))
+    box = Box(x0, y0, x1 - x0, y1 - y0)
+    rgb, known = _rgb(plate.picture, box), plate.known[_slices(box)]
+    rgb = np.where(known[..., None], rgb, 0).astype(np.float32)
+    local = (points - (x0, y0)).astype(np.float32)
+    seen = within(points, height, width) & (sample_at(cv2.erode(known.astype(np.float32), CROSS), local) > 0.999)
+    values = sample_at(rgb, local, cv2.INTER_CUBIC)
+    nearest = local.round().astype(np.float32)
+    least = sample_at(cv2.erode(rgb, CROSS), nearest, cv2.INTER_NEAREST)
+    return np.clip(values, least, sample_at(cv2.dilate(rgb, CROSS), nearest, cv2.INTER_NEAREST)), seen
+
+
+def _refined(
+    frame: int,
+    source: np.ndarray,
+    address: np.ndarray,
+    donor: np.ndarray,
+    valid: np.ndarray,
+    coded: np.ndarray,
+    known: np.ndarray,
+    grid: Grid,
+    plates: FullPlates,
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Donor, validity and address once more, moved so that on the ring the donor lies on the plate.
+
+    The flow between plate and donor on the ring is diffused into the hole. Kept where it makes the ring better.
+    """
+    ring = known & valid & (source != 0)
+    clear = ring & ~grow(~known, CLOSE)
+    if min(source.shape) < SMALLEST or not clear.any():
+        return donor, valid, address
+    both = np.where(known[..., None], coded, donor)
+    theirs = np.where(valid[..., None], donor, coded)
+    flow = _dis(both, theirs)
+    believed = clear & (np.abs(flow).max(-1) < FARTHEST * grid.scale)
+    if not believed.any():
+        return donor, valid, address
+    moved = address + smooth_fill(flow, believed) * (source != 0)[..., None]
+    again, seen = _donors(frame, source, moved.astype(np.float32), plates)
+    compared = ring & seen
+    before, after = (np.square(d - coded)[compared].mean() for d in (donor, again))
+    return (again, seen, moved) if after < before else (donor, valid, address)
+
+
+def _dis(a: np.ndarray, b: np.ndarray) -> np.ndarray:
+    """OpenCV's dense inverse search at half the size: what is looked for is a shift of a pixel or a few."""
+    dis = cv2.DISOpticalFlow.create(cv2.DISOPTICAL_FLOW_PRESET_MEDIUM)
+    dis.setFinestScale(1)
+    grey = [cv2.cvtColor(np.round(p.clip(0, 1) * 255).astype(np.uint8), cv2.COLOR_RGB2GRAY) for p in (a, b)]
+    return dis.calc(grey[0], grey[1], np.zeros((*grey[0].shape, 2), np.float32))
+
+
+def _box_of(mask: np.ndarray, rim: int) -> Box:
+    """The box of a mask with a rim, inside the frame; a corner of the frame where the mask is empty."""
+    height, width = mask.shape
+    if not mask.any():
+        return Box(0, 0, min(rim, width), min(rim, height))
+    rows, columns = np.flatnonzero(mask.any(1)), np.flatnonzero(mask.any(0))
+    x0, y0 = max(int(columns[0]) - rim, 0), max(int(rows[0]) - rim, 0)
+    return Box(x0, y0, min(int(columns[-1]) + 1 + rim, width) - x0, min(int(rows[-1]) + 1 + rim, height) - y0)
+
+
+def _slices(box: Box) -> tuple[slice, slice]:
+    return slice(box.y, box.y + box.height), slice(box.x, box.x + box.width)
+
+
+def _pixels_of(box: Box) -> np.ndarray:
+    """(H, W, 2) float32: x and y of a box's pixels."""
+    x = np.arange(box.x, box.x + box.width, dtype=np.float32)
+    return np.stack(np.meshgrid(x, np.arange(box.y, box.y + box.height, dtype=np.float32)), -1)
+
+
+def _rgb(picture: Picture, box: Box) -> np.ndarray:
+    """(H, W, 3) float32 in plate values of a box of the picture's own pixels."""
+    planes = {name: plane[_slices(box)] for name, plane in picture.planes.items()}
+    return replace(picture, planes=planes, data_window=box).rgb()

@@ -1,0 +1,169 @@
+"""The method ilvi: known pixels of other frames first, learning for what no frame shows, both at the plate's size."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection
+from functools import partial
+from typing import Any
+
+import numpy as np
+
+from ilvi_core.clip import Clip, windows
+from ilvi_core.donors import Donors, find_donors
+from ilvi_core.entry import donor_name, fill_name
+from ilvi_core.flow import dis_flow
+from ilvi_core.full_size import FullPlates, SolvedFrame, at_full_size
+from ilvi_core.host.job import OURS, SolveSettings
+from ilvi_core.report import Report
+from ilvi_core.solve import Preview, Solved, Solver, Watch, solve
+from ilvi_core.warm import Warm
+from ilvi_core.work import FolderWork, MemoryWork
+
+LONG = 64  # frames of a window, unless the settings say otherwise
+OVERLAP = 20  # frames beyond a window's ends, whose pixels are donors too: the farthest that donors are taken from
+SURE = 0.5  # confidence from which a pixel counts as seen in another frame
+
+# the frames and a function from an index into them to its first fill (h, w, 3) in 0..1
+Early = Callable[[tuple[int, ...], Callable[[int], np.ndarray]], None]
+
+
+def solve_clip(
+    clip: Clip,
+    settings: SolveSettings,
+    wanted: Collection[int],
+    device: str,
+    work: FolderWork | MemoryWork,
+    report: Report,
+    save_every: float = 60.0,
+    warm: Warm | None = None,
+    preview: Preview | None = None,
+    watch: Watch | None = None,
+    *,
+    plates: FullPlates | None = None,
+    early: Early | None = None,
+) -> Solved:
+    """`solve`, by whichever method the settings name.
+
+    plates: the same clip at the plate's size, for ilvi; None leaves its fills at the working size.  early: called with
+    ilvi's first fill of each window.
+    """
+    kind = partial(Hybrid, plates=plates, early=early) if settings.method == OURS else None
+    return solve(clip, settings, wanted, device, work, report, save_every, warm, preview, watch, kind)
+
+
+class Hybrid(Solver):
+    """A window: donors, then the remainder, then the plate's size."""
+
+    def __init__(self, *parts: Any, plates: FullPlates | None = None, early: Early | None = None) -> None:
+        super().__init__(*parts)
+        self._plates, self._early = plates, early
+
+    def windows(self) -> list[range]:
+        """Runs of frames of about the same length; says so where a run is hole alone."""
+        runs = windows(len(self.clip.frames), self.settings.window or LONG)
+        self._count = len(runs)
+        self._warn_unseen([self._with_context(run) for run in runs])
+        return runs
+
+    def solve_window(self, number: int, run: range, wanted: Collection[int]) -> None:
+        """The fills of one window."""
+        frames, context = self.clip.frames[run.start : run.stop], self._with_context(run)
+        if self._adopted(number, frames, context, wanted):
+            return
+        arrays = self.work.stage(number)
+        if arrays is None:
+            arrays = self._solve(number, run, context)
+            self.work.put_stage(number, arrays)
+        else:
+            self.report.info(f"Going on with frames {frames[0]}-{frames[-1]}: what donors give is there.")
+        with self.solved.timed("full size"):
+            self._put_fills(number, frames, arrays, wanted)
+        self.work.finish_hybrid(number, frames)
+
+    def _with_context(self, run: range) -> range:
+        return range(max(run.start - OVERLAP, 0), min(run.stop + OVERLAP, len(self.clip.frames)))
+
+    def _adopted(self, number: int, frames: tuple[int, ...], context: range, wanted: Collection[int]) -> bool:
+        """Whether another entry has solved this window from the same pixels, and it was taken over."""
+        warm, seen = self._warm, [self.clip.frames[i] for i in context]
+        here = [f for f in frames if f in wanted]
+        if warm is None or not warm.has_window(frames, here) or not warm.same.issuperset(seen):
+            return False
+        first, last = min(warm.entry.pixels), max(warm.entry.pixels)
+        if (max(frames[0] - OVERLAP, first), min(frames[-1] + OVERLAP, last)) != (seen[0], seen[-1]):
+            return False  # it saw other frames beside the window than this solve would
+        if not all(name in warm.entry.files for f in here for name in (fill_name(f), donor_name(f))):
+            return False
+        self.work.adopt(number, frames, warm.entry)
+        return True
+
+    def _solve(self, number: int, run: range, context: range) -> dict[str, np.ndarray]:
+        """Fill, confidence, source and address of the window's frames, at the working size."""
+        part = slice(context.start, context.stop)
+        plate, known = self.clip.plate[part], self.clip.known[part]
+        usable = known if self.clip.donors is None else known & self.clip.donors[part]
+        inside = range(run.start - context.start, run.stop - context.start)
+        painted = [i - context.start for i in self.clip.painted if i in context]
+        with self.solved.timed("donors"):
+            donors = find_donors(
+                plate,
+                usable,
+                self._first(context),
+                self._estimate or dis_flow,
+                self.device,
+                self._share("donors", number),
+                motion=self.settings.motion,
+                painted=painted,
+                wanted=inside,
+            )
+        self._count_flow()
+        return self._trimmed(donors, inside)
+
+    def _trimmed(self, donors: Donors, inside: range) -> dict[str, np.ndarray]:
+        part = slice(inside.start, inside.stop)
+        names = ("fill", "confidence", "source", "address")
+        return {name: np.ascontiguousarray(getattr(donors, name)[part]) for name in names}
+
+    def _first(self, context: range) -> Callable[[np.ndarray, np.ndarray], None]:
+        """Hands the first fill on to whoever shows it."""
+        frames = tuple(self.clip.frames[i] for i in context)
+
+        def early(fill: np.ndarray, covered: np.ndarray) -> None:
+            if self._early is not None:
+                self._early(frames, lambda index: fill[index])
+
+        return early
+
+    def _share(self, phase: str, number: int) -> Callable[[int, int], None]:
+        """Progress over all windows."""
+
+        def tick(done: int, total: int) -> None:
+            self._stop_if_asked()
+            self.report.progress(phase, number * total + done, self._count * total)
+
+        return tick
+
+    def _put_fills(
+        self, number: int, frames: tuple[int, ...], arrays: dict[str, np.ndarray], wanted: Collection[int]
+    ) -> None:
+        tick = self._share("fill", number)
+        for index, frame in enumerate(frames):
+            one = SolvedFrame(*(arrays[name][index] for name in ("fill", "confidence", "source", "address")))
+            self._count_hole(frame, index, arrays)
+            if frame in wanted:
+                if self._plates is None:
+                    self.work.put_fill(frame, one.fill)
+                else:
+                    self.work.put_full(frame, at_full_size(frame, one, self._plates))
+            tick(index + 1, len(frames))
+
+    def _count_hole(self, frame: int, index: int, arrays: dict[str, np.ndarray]) -> None:
+        """For the record: how much of a frame's hole other frames show."""
+        hole = ~self.clip.known[self.clip.frames.index(frame)]
+        if hole.any():
+            sure = arrays["confidence"][index][hole]
+            self.solved.hole[str(frame)] = {
+                "pixels": int(hole.sum()),
+                "seen": round(float((sure > SURE).mean()), 4),
+                "confidence": round(float(sure.mean()), 4),
+            }
