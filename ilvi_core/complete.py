@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from dataclasses import dataclass
 
 import cv2
 import numpy as np
 
-from ilvi_core.flow import Estimator, consistent, dis_flow, sample
+from ilvi_core.flow import Estimator, at_once, consistent, dis_flow, sample
 from ilvi_core.matte import distance_to, grow
 from ilvi_core.smooth import smooth_fill
 
@@ -16,6 +16,8 @@ MARGIN = 13.0  # px round the hole in which estimated flow is distrusted: a patc
 FIT_STEP, FIT_REACH = 4, 64.0  # px between the vectors of a homography, and how far round the hole they lie
 AGREE = 1.0  # px, up to which a vector agrees with a homography
 LEAST = 12  # vectors that a model is fitted to
+FINE, FINEST = 4.0, 0.05  # times the flow's roughness, and px: likewise, where several planes are looked for
+LAYERS, LAYER_STEP = 3, 4  # planes of a layered flow, and px between the places where one of them is chosen
 TRIES = 1000  # of RANSAC
 MLS_STEP, MLS_REACH, MLS_NODES = 6, 40.0, 8  # px: between vectors, how far round the hole, between the fit's nodes
 MLS_SOFT = 6.0  # px, below which distances do not differ
@@ -38,20 +40,33 @@ class Neighbours:
         return self.forward[frame] if direction > 0 else self.backward[frame - 1]
 
 
-def neighbour_flows(filled: np.ndarray, known: np.ndarray, estimate: Estimator = dis_flow) -> dict[str, Neighbours]:
-    """The flow between all neighbours, completed by every model.
+def neighbour_flows(
+    filled: np.ndarray,
+    known: np.ndarray,
+    estimate: Estimator = dis_flow,
+    models: Collection[str] = ("layers", "least-squares", "membrane"),
+) -> dict[str, Neighbours]:
+    """The flow between all neighbours, completed by each of these models.
 
     filled: (T, h, w, 3) float32 0..1, the holes smoothly filled.  known: (T, h, w) bool.
     """
     near = [grow(~k, MARGIN) for k in known]
-    found: dict[str, Neighbours] = {name: Neighbours([], []) for name in MODELS}
-    for t in range(len(filled) - 1):
+
+    def completed(t: int) -> dict[str, tuple[np.ndarray, np.ndarray]]:
         there, back = estimate(filled[t], filled[t + 1]), estimate(filled[t + 1], filled[t])
         trusted = trusted_flow(there, back, near[t], near[t + 1]), trusted_flow(back, there, near[t + 1], near[t])
-        for name, model in MODELS.items():
-            found[name].forward.append(model(there, trusted[0]))
-            found[name].backward.append(model(back, trusted[1]))
-    return found
+        return {name: (MODELS[name](there, trusted[0]), MODELS[name](back, trusted[1])) for name in models}
+
+    pairs = range(len(filled) - 1)
+    # another estimator may be a network, of which two at once are no faster
+    found = at_once(completed, pairs) if estimate is dis_flow else [completed(t) for t in pairs]
+    return {name: Neighbours([f[name][0] for f in found], [f[name][1] for f in found]) for name in models}
+
+
+def no_motion(count: int, height: int, width: int) -> Neighbours:
+    """The flow between the neighbours of `count` frames of a camera that stands still."""
+    still = [np.zeros((height, width, 2), np.float32)] * (count - 1)
+    return Neighbours(still, still)
 
 
 def trusted_flow(flow: np.ndarray, back: np.ndarray, near_here: np.ndarray, near_there: np.ndarray) -> np.ndarray:
@@ -74,21 +89,73 @@ def by_homography(flow: np.ndarray, trusted: np.ndarray) -> np.ndarray:
     return np.where(trusted[..., None], flow, plane_flow(matrix, *trusted.shape))
 
 
+def by_layers(flow: np.ndarray, trusted: np.ndarray) -> np.ndarray:
+    """Where the flow is not trusted: at each place that of the plane, of several, which fits best round about.
+
+    flow: (h, w, 2) px.  trusted: (h, w) bool.
+    """
+    planes = fine_planes(flow, trusted, FIT_REACH)
+    if not planes:
+        return by_membrane(flow, trusted)
+    return np.where(trusted[..., None], flow, layered(np.stack(planes), flow, trusted))
+
+
+def fine_planes(flow: np.ndarray, trusted: np.ndarray, reach: float = np.inf) -> list[np.ndarray]:
+    """The flows, (h, w, 2) px each, of up to LAYERS planes, the one that most vectors agree with first.
+
+    How well they have to agree is measured: within a whole px a wall and the ground before it would pass for one.
+    """
+    agree = tolerance(flow, trusted)
+    return [plane_flow(p, *trusted.shape) for p in fitted_planes(flow, trusted, LAYERS, reach, agree)]
+
+
+def tolerance(flow: np.ndarray, trusted: np.ndarray) -> float:
+    """px, up to which a vector agrees with one plane of several."""
+    return float(np.clip(FINE * roughness(flow, trusted), FINEST, AGREE))
+
+
+def roughness(flow: np.ndarray, trusted: np.ndarray) -> float:
+    """px, the median distance of a trusted vector from the mean of four round it: what is not motion of a plane."""
+    r = 2 * FIT_STEP
+    if min(trusted.shape) <= 2 * r:
+        return AGREE
+    middle, across, down = np.s_[r:-r:FIT_STEP], np.s_[: -2 * r : FIT_STEP], np.s_[2 * r :: FIT_STEP]
+    around = flow[middle, across] + flow[middle, down] + flow[across, middle] + flow[down, middle]
+    apart = np.linalg.norm(flow[middle, middle] - around / 4, axis=-1)[trusted[middle, middle]]
+    return float(np.median(apart)) if len(apart) else AGREE
+
+
+def layered(planes: np.ndarray, flow: np.ndarray, trusted: np.ndarray) -> np.ndarray:
+    """(h, w, 2) px: at each place that of the planes' flows (n, h, w, 2), n up to 4, which the trusted flow there, or
+    round about, misses least."""
+    height, width = trusted.shape
+    missed = np.square(flow - planes).sum(-1).transpose(1, 2, 0)
+    missed = missed / (missed + tolerance(flow, trusted) ** 2) * trusted[..., None]  # 0..1; all that miss are alike
+    coarse = (max(width // LAYER_STEP, 1), max(height // LAYER_STEP, 1))
+    share = cv2.resize(trusted.astype(np.float32), coarse, interpolation=cv2.INTER_AREA)
+    missed = cv2.resize(missed, coarse, interpolation=cv2.INTER_AREA).reshape(*coarse[::-1], -1)
+    missed = smooth_fill(missed / np.maximum(share, 1e-6)[..., None], share > 0.2)
+    missed = cv2.resize(missed, (width, height), interpolation=cv2.INTER_LINEAR).reshape(height, width, -1)
+    return np.take_along_axis(planes, missed.argmin(-1)[None, ..., None], 0)[0]
+
+
 def fitted_homography(flow: np.ndarray, trusted: np.ndarray, reach: float = np.inf) -> np.ndarray | None:
     """(3, 3) by RANSAC from the trusted vectors within `reach` px of the others; None where too few agree."""
     found = fitted_planes(flow, trusted, 1, reach)
     return found[0] if found else None
 
 
-def fitted_planes(flow: np.ndarray, trusted: np.ndarray, most: int, reach: float = np.inf) -> list[np.ndarray]:
+def fitted_planes(
+    flow: np.ndarray, trusted: np.ndarray, most: int, reach: float = np.inf, agree: float = AGREE
+) -> list[np.ndarray]:
     """At most so many homographies, (3, 3), the one that most vectors agree with first, each from what the ones before
-    left over. As `fitted_homography`."""
+    left over.  agree: px.  Else as `fitted_homography`."""
     y, x = _vectors(trusted, reach, FIT_STEP)
     here = np.stack([x, y], -1).astype(np.float32)
     there = here + flow[y, x]
     found: list[np.ndarray] = []
     while len(found) < most and len(here) >= LEAST:
-        matrix, agreed = cv2.findHomography(here, there, cv2.RANSAC, AGREE, maxIters=TRIES)
+        matrix, agreed = cv2.findHomography(here, there, cv2.RANSAC, agree, maxIters=TRIES)
         if matrix is None or int(agreed.sum()) < LEAST:
             break
         found.append(matrix)
@@ -155,6 +222,7 @@ def by_membrane(flow: np.ndarray, trusted: np.ndarray) -> np.ndarray:
 
 MODELS: dict[str, Model] = {
     "homography": by_homography,
+    "layers": by_layers,
     "least-squares": by_moving_least_squares,
     "membrane": by_membrane,
 }

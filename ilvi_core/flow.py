@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import os
+from collections.abc import Callable, Iterable
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from typing import TypeVar
 
 import cv2
 import numpy as np
@@ -13,6 +16,8 @@ from ilvi_core.matte import grow
 
 ALL_KNOWN = 0.99999  # of a bilinear sample: all but rounding
 SMALLEST = 16  # px; DIS works on patches of 8 at half size and throws on less
+Item = TypeVar("Item")
+Result = TypeVar("Result")
 Estimator = Callable[[np.ndarray, np.ndarray], np.ndarray]  # (H, W, 3) 0..1 twice -> (H, W, 2) px from a to b
 
 
@@ -43,6 +48,15 @@ def estimator(name: str, device: str) -> tuple[Estimator, str, str]:
             return RaftFlow(file, device), kind, ""
     said = "" if name in ("auto", "dis") else weights.missing_sentence(name)
     return dis_flow, "dis", said
+
+
+def at_once(function: Callable[[Item], Result], items: Iterable[Item]) -> list[Result]:
+    """The function of every item, in order, on as many threads as there are cores: OpenCV lets go of Python's lock."""
+    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    if cores == 1:
+        return [function(item) for item in items]
+    with ThreadPoolExecutor(cores) as pool:
+        return list(pool.map(function, items))
 
 
 def dis_flow(a: np.ndarray, b: np.ndarray) -> np.ndarray:

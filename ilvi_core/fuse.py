@@ -23,12 +23,13 @@ ANNEAL = (
 )  # times CAUCHY, a round each: wide first, so that no cluster wins by chance
 AGE, RETURN = 8.0, 2.0  # frames and px, over which a weight falls to 1/e (study, finding 2)
 FLOOR = 1e-4  # of both: the old and the unsure count where there is nothing else
-RING_NOISE = 4e-4  # squared colour error that says nothing (study, finding 2)
+RING_NOISE = 1e-5  # squared colour error that says nothing: rounding to 8 bits, twice
 STEP_LIMIT = 0.1  # of the colour difference that is made good
 COARSE = 4  # the difference is diffused at a quarter of the size
 UNPROVEN = 0.01  # squared colour error of a donor that shows nothing of the ring
 RING_SHARE = 1.5  # of the squared error on the ring, beside the donors' own scatter: what a fused donor is wrong by
 SHARE_BLUR = 7  # px: the main donor is chosen for a neighbourhood, so that sources do not alternate
+HOLD = 3.0  # times as much another source must count as the one of the frame before, to take its place
 
 
 @dataclass(frozen=True)
@@ -50,18 +51,22 @@ class Candidates:
         """All of them, in order."""
         return cls(*(torch.cat([getattr(p, f.name) for p in parts]) for f in fields(cls)))
 
+    def rows(self, wanted: Tensor) -> Candidates:
+        """Those of them that are wanted, (K,) bool."""
+        return Candidates(*(getattr(self, f.name)[wanted] for f in fields(self)))
+
 
 @dataclass(frozen=True)
 class Fused:
     """Of N hole pixels.
 
     colour: (3, N), 0..1.  wrong: (N,) the squared error to expect of it; infinite where there is no donor.
-    main: (N,) the main donor's index.
+    weight: (K, N), how much each donor counts; sums to 1 where there is one.
     """
 
     colour: Tensor
     wrong: Tensor
-    main: Tensor
+    weight: Tensor
 
 
 def take(picture: Tensor, clear: Tensor, address: Tensor) -> tuple[Tensor, Tensor]:
@@ -128,14 +133,18 @@ def ring_difference(colour: Tensor, valid: Tensor, plate: Tensor, ring: Tensor) 
     return added, torch.where(unproven[:, None, None], UNPROVEN, error)
 
 
-def fuse(candidates: Candidates, added: Tensor, error: Tensor, hole: Tensor) -> Fused:
+def fuse(candidates: Candidates, added: Tensor, error: Tensor, hole: Tensor, painted: Tensor | None = None) -> Fused:
     """The robust mean of a frame's donors, and how far they agree.
 
-    added, error: as from `ring_difference`.  hole: (h, w) bool with N pixels.
+    added, error: as from `ring_difference`.  hole: (h, w) bool with N pixels.  painted: (K, h, w) bool, donors from
+    frames that an artist painted: where one is valid no other counts.
     Iteratively reweighted, Cauchy's weights (study, finding 2). Donors that agree can be wrong together, where the
     scene moves by itself: what they miss on the ring says so.
     """
     valid = candidates.valid[:, hole].to(added.dtype)
+    if painted is not None:
+        best = valid * painted[:, hole]
+        valid = torch.where(best.sum(0) > 0, best, valid)
     colour = (candidates.colour + added)[:, :, hole]
     offset = candidates.offset[:, hole]
     age = torch.exp(-offset.abs() / AGE) + FLOOR
@@ -152,15 +161,28 @@ def fuse(candidates: Candidates, added: Tensor, error: Tensor, hole: Tensor) -> 
     scatter = (prior * (colour - mean).square().mean(1)).sum(0)
     missed = (weight * error[:, hole]).sum(0)
     wrong = torch.where(valid.sum(0) > 0, scatter + RING_SHARE * missed, torch.inf)
-    return Fused(mean.clamp(0, 1), wrong, main_donor(weight, candidates.valid, hole))
+    return Fused(mean.clamp(0, 1), wrong, weight)
 
 
-def main_donor(weight: Tensor, valid: Tensor, hole: Tensor) -> Tensor:
-    """(N,) index of the donor that counts most round each hole pixel and is valid at it.
+def main_donor(weight: Tensor, source: Tensor, valid: Tensor, hole: Tensor, held: Tensor) -> Tensor:
+    """(N,) index of the main donor of each hole pixel: of the source that counts most round it, the best donor.
 
-    weight: (K, N), sums to 1.  valid: (K, h, w) bool.  hole: (h, w) bool.
+    weight: (K, N), sums to 1.  source: (K, N), the frame of each donor.  valid: (K, h, w) bool.  hole: (h, w) bool.
+    held: (N,) the source of the frame before, which stays unless another counts HOLD times as much; -1 = none.
+    A neighbourhood decides, and the frame before, so that sources alternate neither in space nor in time.
     """
-    spread_out = torch.zeros_like(valid, dtype=weight.dtype)
-    spread_out[:, hole] = weight
-    blurred = F.avg_pool2d(spread_out[:, None], SHARE_BLUR, 1, SHARE_BLUR // 2)[:, 0]
-    return torch.where(valid, blurred, -1.0)[:, hole].argmax(0)
+    height, width = hole.shape
+
+    def round_about(values: Tensor) -> Tensor:
+        spread_out = values.new_zeros((len(values), 1, height, width))
+        spread_out[:, 0, hole] = values
+        return F.avg_pool2d(spread_out, SHARE_BLUR, 1, SHARE_BLUR // 2)[:, 0, hole]
+
+    usable = valid[:, hole]
+    frames, of = torch.unique(source, return_inverse=True)
+    blank = weight.new_zeros((len(frames), weight.shape[1]))
+    share = round_about(blank.scatter_add(0, of, weight * usable))
+    there = blank.scatter_add(0, of, usable.to(weight.dtype)) > 0
+    share = share * torch.where(frames[:, None] == held, HOLD, 1.0)
+    chosen = torch.where(there, share, -1.0).argmax(0)
+    return torch.where(usable & (of == chosen), round_about(weight), -1.0).argmax(0)

@@ -9,12 +9,14 @@ from typing import Any
 import numpy as np
 
 from ilvi_core.clip import Clip, windows
+from ilvi_core.complete import Neighbours
 from ilvi_core.donors import Donors, find_donors
 from ilvi_core.entry import donor_name, fill_name
 from ilvi_core.flow import dis_flow
 from ilvi_core.full_size import FullPlates, SolvedFrame, at_full_size
 from ilvi_core.host.job import OURS, SolveSettings
 from ilvi_core.report import Report
+from ilvi_core.rest import SMOOTH, fill_rest
 from ilvi_core.solve import Preview, Solved, Solver, Watch, solve
 from ilvi_core.warm import Warm
 from ilvi_core.work import FolderWork, MemoryWork
@@ -117,12 +119,43 @@ class Hybrid(Solver):
                 wanted=inside,
             )
         self._count_flow()
-        return self._trimmed(donors, inside)
+        with self.solved.timed("remainder"):
+            fill, chosen = self._fill_rest(number, run, inside, donors)
+        of_run = slice(inside.start, inside.stop)
+        arrays = {name: getattr(donors, name)[of_run] for name in ("confidence", "source", "address")}
+        arrays["confidence"] = np.where(self.clip.known[run.start : run.stop], 1, arrays["confidence"])
+        return {"fill": fill, "chosen": chosen, **{k: np.ascontiguousarray(v) for k, v in arrays.items()}}
 
-    def _trimmed(self, donors: Donors, inside: range) -> dict[str, np.ndarray]:
-        part = slice(inside.start, inside.stop)
-        names = ("fill", "confidence", "source", "address")
-        return {name: np.ascontiguousarray(getattr(donors, name)[part]) for name in names}
+    def _fill_rest(self, number: int, run: range, inside: range, donors: Donors) -> tuple[np.ndarray, np.ndarray]:
+        """What no donor shows of the window's frames, filled, and by whom; see `Rest`."""
+        part, of_run = slice(run.start, run.stop), slice(inside.start, inside.stop)
+        plate, known = self.clip.plate[part], self.clip.known[part]
+        if donors.flows is None or len(run) < 2:
+            flows, filler = Neighbours([], []), SMOOTH
+        else:
+            between = slice(inside.start, inside.stop - 1)
+            flows = Neighbours(donors.flows.forward[between], donors.flows.backward[between])
+            filler = self.settings.remainder
+        rest = fill_rest(
+            plate,
+            known,
+            donors.fill[of_run],
+            np.where(known, 1, donors.confidence[of_run]).astype(np.float32),
+            flows,
+            self.settings,
+            self.device,
+            filler=filler,
+            numbers=self.clip.frames[part],
+            vgg=self.vgg,
+            estimate=self._estimate or dis_flow,
+            tick=self._share("train", number),
+            stop=self.report.stop,
+        )
+        frames = self.clip.frames
+        self.solved.remainder.append(
+            {"frames": [frames[run.start], frames[run.stop - 1]], "hole": int((~known).sum()), **rest.record}
+        )
+        return rest.fill, rest.chosen
 
     def _first(self, context: range) -> Callable[[np.ndarray, np.ndarray], None]:
         """Hands the first fill on to whoever shows it."""

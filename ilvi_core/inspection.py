@@ -63,8 +63,8 @@ def of_entry(entry: Entry) -> Findings:
     seen = sum(found["pixels"] * found["seen"] for found in hole.values()) / max(total, 1)
     fillers: dict[str, float] = {}
     for window in record["done"]["remainder"]:
-        for name, pixels in window.get("pixels", {}).items():
-            fillers[name] = fillers.get(name, 0.0) + pixels / max(total, 1)
+        for name, share in window["shares"].items():
+            fillers[name] = fillers.get(name, 0.0) + share * window["hole"] / max(total, 1)
     most_at = max(hole, key=lambda frame: hole[frame]["pixels"], default=0)
     return Findings(
         len(hole),

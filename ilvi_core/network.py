@@ -64,23 +64,28 @@ class EncoderDecoder(nn.Module):
 
     dims: 2 or 3.  flow: whether the 12-channel linear flow branch stands beside the picture's.
     initialisation: lecun, he or uniform; see `_initialise`.
-    Input 2D (N, 1, H, W), 3D (1, 1, N, H, W), with H and W multiples of 64 (see `padded_size`).
+    inputs, share: channels of the input, and of the widths; the paper's are 1 and all of them.
+    Input 2D (N, inputs, H, W), 3D (1, 1, N, H, W), with H and W multiples of 64 (see `padded_size`).
     Output: picture (N, 3, H, W) in 0..1 (3D: (1, 3, N, H, W)); flow (N, 12, H, W), unbounded, or None.
     """
 
-    def __init__(self, dims: int = 2, flow: bool = False, initialisation: str = "lecun") -> None:
+    def __init__(
+        self, dims: int = 2, flow: bool = False, initialisation: str = "lecun", inputs: int = 1, share: float = 1.0
+    ) -> None:
         super().__init__()
         if dims not in (2, 3) or (flow and dims == 3):
             raise ValueError(f"a network of {dims} dimensions {'with' if flow else 'without'} flow is not in the paper")
         self.dims = dims
-        widths_in = (1, *ENCODER_WIDTHS[:-1])
+        encoder_widths = tuple(max(round(c * share), 1) for c in ENCODER_WIDTHS)
+        decoder_widths = tuple((max(round(b * share), 1) + a - b, max(round(b * share), 1)) for a, b in DECODER_WIDTHS)
+        widths_in = (inputs, *encoder_widths[:-1])
         self.encoder = nn.ModuleList(
             nn.Sequential(ConvUnit(dims, c_in, c, 5, stride=2, depth=3), ConvUnit(dims, c, c, 5, depth=3))
-            for c_in, c in zip(widths_in, ENCODER_WIDTHS, strict=True)
+            for c_in, c in zip(widths_in, encoder_widths, strict=True)
         )
         self.skips = nn.ModuleList(ConvUnit(dims, c_in, SKIP_WIDTH, 1) for c_in in widths_in)
-        decoder, c_in = [], ENCODER_WIDTHS[-1]
-        for first, second in DECODER_WIDTHS:
+        decoder, c_in = [], encoder_widths[-1]
+        for first, second in decoder_widths:
             decoder.append(
                 nn.Sequential(
                     ConvUnit(dims, c_in + SKIP_WIDTH, first, 3, depth=3), ConvUnit(dims, first, second, 3, depth=3)

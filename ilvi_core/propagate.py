@@ -1,5 +1,4 @@
-"""Transitive donors: hole pixels followed along completed flow, frame by frame, to where they are known; and the flow
-between distant frames that starts from such chains."""
+"""Transitive donors: hole pixels followed along completed flow, frame by frame, to where they are known."""
 
 from __future__ import annotations
 
@@ -10,15 +9,14 @@ import cv2
 import numpy as np
 
 from ilvi_core.complete import Neighbours
-from ilvi_core.flow import SMALLEST
 from ilvi_core.matte import grow
 from ilvi_core.smooth import smooth_fill
 
 CLEAR_MARGIN = 1.5  # px kept from the hole: a cubic sample reaches that far, and the filled hole is no donor
 ALL_KNOWN = 0.999  # of a bilinear sample: all but rounding
-FILLED_MARGIN = 9.0  # px round the hole in which flow of a filled clip is distrusted (study, finding 1)
 AGE = 8.0  # frames, over which a donor's weight falls to 1/e (study, finding 2)
 CLIP = 0.1  # above it one difference says no more than another
+MOST = 0.98  # of the pixels; the rest may have lost their way
 ROW = 1024  # points in a row: cv2.remap takes no picture of 32768 rows
 
 
@@ -67,6 +65,17 @@ def pixels(mask: np.ndarray) -> np.ndarray:
 def clear_masks(known: np.ndarray) -> np.ndarray:
     """(T, h, w) float32: 1 where a donor may be sampled."""
     return np.stack([~grow(~k, CLEAR_MARGIN) for k in known]).astype(np.float32)
+
+
+def clear_at(clear: np.ndarray, frame: np.ndarray, points: np.ndarray) -> np.ndarray:
+    """(N,) bool: which points (N, 2) of frames (N,) a donor may be sampled at.  clear: as from `clear_masks`."""
+    height, width = clear.shape[1:]
+    inside = within(points, height, width)
+    x, y = np.where(inside[:, None], points, 0).T
+    left, top = np.floor(x).astype(int), np.floor(y).astype(int)
+    right, bottom = np.ceil(x).astype(int), np.ceil(y).astype(int)
+    corners = [clear[frame, row, column] for row in (top, bottom) for column in (left, right)]
+    return np.logical_and.reduce([inside, *(c > 0 for c in corners)])
 
 
 def follow(
@@ -121,6 +130,12 @@ def arrivals_of(flows: Neighbours, filled: np.ndarray, clear: np.ndarray, known:
     ]
 
 
+def reach(pair: Pair) -> tuple[int, int]:
+    """Frames backwards and forwards in which all but the last MOST of the pixels that arrive have arrived."""
+    ahead, behind = (int(np.quantile(np.abs(a.offset[a.found]), MOST)) if a.found.any() else 0 for a in pair)
+    return behind, ahead
+
+
 def disagreement(arrivals: Sequence[Pair]) -> float:
     """How much the two directions differ where both arrive: mean |difference|, each clipped at .1; 0 where none do.
 
@@ -150,40 +165,3 @@ def first_fill(filled: np.ndarray, known: np.ndarray, arrivals: Sequence[Pair]) 
         covered[t][y[seen], x[seen]] = True
         out[t] = smooth_fill(out[t], known[t] | covered[t])
     return out, covered
-
-
-class DirectFlows:
-    """Flow between distant frames of a filled clip, made when it is asked for and kept while frames near it are.
-
-    pictures: (T, h, w, 3) float32 0..1, filled.  known: (T, h, w) bool.  flows: the neighbours', which DIS starts from.
-    Frames must be asked for in order: what lies more than the longest offset behind is dropped.
-    """
-
-    def __init__(self, pictures: np.ndarray, known: np.ndarray, flows: Neighbours, offsets: Sequence[int]) -> None:
-        self._grey = [cv2.cvtColor(np.round(p.clip(0, 1) * 255).astype(np.uint8), cv2.COLOR_RGB2GRAY) for p in pictures]
-        self.near = [grow(~k, FILLED_MARGIN) for k in known]
-        self._flows, self._offsets = flows, offsets
-        self._of: dict[int, dict[int, np.ndarray]] = {}
-
-    def offsets(self, frame: int) -> list[int]:
-        """The signed offsets at which frame has partners, nearest first."""
-        return [s * o for o in self._offsets for s in (1, -1) if 0 <= frame + s * o < len(self._grey)]
-
-    def flow(self, frame: int, offset: int) -> np.ndarray:
-        """(h, w, 2) float32 px from `frame` to `frame + offset`."""
-        if frame not in self._of:
-            start = chain(frame, self._flows, self.offsets(frame), len(self._grey))
-            self._of[frame] = {o: self._refined(frame, frame + o, start[o]) for o in self.offsets(frame)}
-        return self._of[frame][offset]
-
-    def forget(self, frame: int) -> None:
-        """Drop what neither this frame nor a later one asks for."""
-        for old in [f for f in self._of if f < frame - max(self._offsets)]:
-            del self._of[old]
-
-    def _refined(self, a: int, b: int, start: np.ndarray) -> np.ndarray:
-        if min(start.shape[:2]) < SMALLEST:
-            return start
-        dis = cv2.DISOpticalFlow.create(cv2.DISOPTICAL_FLOW_PRESET_MEDIUM)
-        dis.setFinestScale(1)  # as good as 0 and a quarter of its time (study, finding 2)
-        return dis.calc(self._grey[a], self._grey[b], start.copy())  # it writes into what it starts from

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Mapping
 
 import cv2
 import numpy as np
@@ -51,12 +51,12 @@ def mixed(filled: np.ndarray, hole: np.ndarray, colour: np.ndarray, confidence: 
 
 
 def steadied(
-    fill: np.ndarray, confidence: np.ndarray, known: np.ndarray, flow: Callable[[int, int], np.ndarray]
+    fill: np.ndarray, confidence: np.ndarray, known: np.ndarray, flow: Mapping[tuple[int, int], np.ndarray]
 ) -> np.ndarray:
     """The fill with its unsure pixels averaged along the flow, both ways in time, sure ones counting most.
 
     fill: (T, h, w, 3) float32 0..1.  confidence: (T, h, w) 0..1.  known: (T, h, w) bool.
-    flow(frame, offset): (h, w, 2) px, offset +1 or -1.  Measured: a third less warping error, and .1 to .2 dB.
+    flow: by frame and offset, +1 or -1, (h, w, 2) px.  Measured: a third less warping error, and .1 to .2 dB.
     """
     own = np.where(known, 0, confidence + BASE).astype(np.float32)
     frames = range(len(fill))
@@ -72,7 +72,7 @@ def _carried(
     fill: np.ndarray,
     own: np.ndarray,
     known: np.ndarray,
-    flow: Callable[[int, int], np.ndarray],
+    flow: Mapping[tuple[int, int], np.ndarray],
     order: range,
     offset: int,
 ) -> tuple[np.ndarray, np.ndarray]:
@@ -85,7 +85,7 @@ def _carried(
         if not hole.any():
             continue
         before = t + offset
-        places = (grid + flow(t, offset))[hole]
+        places = (grid + flow[t, offset])[hole]
         carried = sample_at(np.dstack([values[before], weights[before]]), places)
         # only from hole to hole: where the frame before knew a pixel, it has been a donor already
         inside = within(places, height, width) & (sample_at((~known[before]).astype(np.float32), places) > ALL_KNOWN)

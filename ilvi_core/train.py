@@ -79,7 +79,9 @@ class Trainer:
         self.device = window.plate.device
         self.schedule = Schedule(method, settings, len(window.frames))
         self.objective = Objective(method, settings, window, vgg)
-        self.network = new_network(method, settings.seed, window.frames[0], settings.initialisation).to(self.device)
+        self.network = new_network(
+            method, settings.seed, window.frames[0], settings.initialisation, window.noise.shape[1]
+        ).to(self.device)
         self.network.to(memory_format=torch.channels_last if method.dims == 2 else torch.channels_last_3d)
         fused = self.device.type in ("cuda", "cpu")
         self.optimizer = torch.optim.Adam(self.network.parameters(), lr=settings.learning_rate, fused=fused)
@@ -314,8 +316,10 @@ def _clone(state: dict[str, Tensor]) -> Snapshot:
     return {k: v.detach().clone() for k, v in state.items()}
 
 
-def new_network(method: Method, seed: int, frame: int, initialisation: str = "lecun") -> EncoderDecoder:
+def new_network(
+    method: Method, seed: int, frame: int, initialisation: str = "lecun", inputs: int = 1
+) -> EncoderDecoder:
     """A fresh network, the same on every device: drawn on the CPU from the seed and the window's first frame."""
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed((seed * 1_000_003 + frame) % 2**63)
-        return EncoderDecoder(method.dims, method.flow, initialisation)
+        return EncoderDecoder(method.dims, method.flow, initialisation, inputs, method.share)

@@ -6,9 +6,10 @@ import numpy as np
 import pytest
 import torch
 
-from ilvi_core.complete import MODELS, Neighbours, fitted_homography, plane_flow, trusted_flow
-from ilvi_core.fuse import Candidates, diffuse, fuse, ring_difference, take
-from ilvi_core.propagate import chain, clear_masks, disagreement, first_fill, follow, sample_at
+from ilvi_core.complete import AGREE, MODELS, Neighbours, fitted_homography, plane_flow, roughness, trusted_flow
+from ilvi_core.direct import sources
+from ilvi_core.fuse import HOLD, Candidates, diffuse, fuse, main_donor, ring_difference, take
+from ilvi_core.propagate import chain, clear_at, clear_masks, disagreement, first_fill, follow, reach, sample_at
 
 HEIGHT, WIDTH = 72, 100
 RNG = np.random.default_rng(4)
@@ -64,6 +65,28 @@ def test_flow_is_trusted_away_from_both_holes_and_where_it_comes_back() -> None:
     assert trusted[30, 10]
 
 
+def test_two_planes_are_told_apart_in_the_hole() -> None:
+    """Above row 40 the scene moves 2 px, below at least .5 px more: to one plane within 1 px it would be the same."""
+    y, x = np.mgrid[0:HEIGHT, 0:WIDTH].astype(np.float32)
+    flow = np.stack([np.where(y < 40, 2, 2.5 + 0.02 * (y - 40)), 0 * x], -1).astype(np.float32)
+    unknown = hole(24, 36, 30)
+    found = MODELS["layers"](np.where(unknown[..., None], np.float32(9), flow), ~unknown)
+    miss = np.linalg.norm(found - flow, axis=-1)
+    assert miss[unknown & (np.abs(y - 40) > 5)].max() < 0.05
+    assert miss[unknown].mean() < 0.05
+    one = MODELS["homography"](np.where(unknown[..., None], np.float32(9), flow), ~unknown)
+    assert np.linalg.norm(one - flow, axis=-1)[unknown].mean() > 0.1
+
+
+def test_roughness_is_what_no_plane_explains() -> None:
+    everywhere = np.ones((HEIGHT, WIDTH), bool)
+    assert roughness(affine_flow(0.01), everywhere) < 1e-3
+    noisy = affine_flow(0.01) + RNG.normal(0, 0.1, (HEIGHT, WIDTH, 2)).astype(np.float32)
+    assert 0.08 < roughness(noisy, everywhere) < 0.18
+    assert roughness(noisy, ~everywhere) == AGREE
+    assert roughness(noisy[:10], everywhere[:10]) == AGREE
+
+
 def constant(count: int, across: float) -> Neighbours:
     flow = np.zeros((HEIGHT, WIDTH, 2), np.float32)
     flow[..., 0] = across
@@ -92,6 +115,7 @@ def test_hole_pixels_are_followed_to_the_first_frame_that_knows_them() -> None:
     backwards = follow(0, constant(count, 4.0), -1, picture, clear_masks(known), unknown)
     assert not backwards.found.any()
     assert disagreement([(found, backwards)]) == 0
+    assert reach((found, backwards)) == (0, max(steps))
     fill, covered = first_fill(picture[:1], known[:1], [(found, backwards)])
     np.testing.assert_array_equal(covered[0], unknown)
     np.testing.assert_array_equal(fill[0][unknown], found.colour)
@@ -156,7 +180,8 @@ def test_most_donors_win_and_the_others_are_told() -> None:
     nothing = torch.zeros((7, 3, HEIGHT, WIDTH)), torch.zeros((7, HEIGHT, WIDTH))
     fused = fuse(donors, *nothing, unknown)
     assert float((fused.colour - 0.4).abs().max()) < 0.01
-    assert (fused.main < 5).all()
+    main = main_donor(fused.weight, donors.offset[:, unknown], donors.valid, unknown, torch.full((576,), -1))
+    assert (main < 5).all()
     assert float(fused.wrong.min()) > 0.05
     agreeing = fuse(made(colour[:5], np.ones(5)), nothing[0][:5], nothing[1][:5], unknown)
     assert float(agreeing.wrong.max()) < 1e-8
@@ -169,3 +194,32 @@ def test_what_no_donor_shows_is_told() -> None:
     fused = fuse(donors, torch.zeros((1, 3, HEIGHT, WIDTH)), torch.zeros((1, HEIGHT, WIDTH)), unknown)
     assert torch.isinf(fused.wrong).all()
     assert torch.isfinite(fused.colour).all()
+
+
+def test_the_source_of_the_frame_before_stays_until_another_counts_much_more() -> None:
+    unknown = torch.from_numpy(hole())
+    valid, count = torch.ones((3, HEIGHT, WIDTH), dtype=torch.bool), 24 * 24
+    source = torch.tensor([7.0, 9.0, 9.0])[:, None].expand(3, count)
+    for ratio, kept in ((0.9 * HOLD, True), (1.1 * HOLD, False)):
+        weight = torch.tensor([1.0, 0.4 * ratio, 0.6 * ratio])[:, None].expand(3, count) / (1 + ratio)
+        main = main_donor(weight, source, valid, unknown, torch.full((count,), 7))
+        assert (main == (0 if kept else 2)).all()
+        assert (main_donor(weight, source, valid, unknown, torch.full((count,), -1)) == 2).all()
+
+
+def test_frames_beside_each_other_share_their_sources() -> None:
+    assert sources(10, 60) == [9, 11, 8, 12, 4, 16, 0, 20, 24, 28]
+    assert sources(0, 3) == [1, 2]
+    assert sources(10, 60, (0, 30))[-3:] == [32, 40, 48]  # the last of its pixels is known 30 frames on
+    assert sources(10, 50, (0, 35))[-1] == 49
+    assert set(sources(30, 60, painted=(3, 5, 57, 59))) - set(sources(30, 60)) == {5, 57}
+    for t in range(30, 50):
+        here, then = set(sources(t, 80)), set(sources(t + 1, 80))
+        assert len({s for s in here & then if s % 4 == 0}) >= 8
+
+
+def test_a_point_is_clear_when_all_its_pixels_are() -> None:
+    clear = clear_masks(np.stack([~hole(), np.ones((HEIGHT, WIDTH), bool)]))
+    places = np.array([[10, 10], [34.5, 30], [33.5, 30], [40, 40], [40, 40], [-1, 3], [WIDTH - 1, HEIGHT - 1]])
+    frames = np.array([0, 0, 0, 0, 1, 1, 1])
+    np.testing.assert_array_equal(clear_at(clear, frames, places), [True, False, True, False, True, False, True])

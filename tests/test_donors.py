@@ -6,7 +6,9 @@ import cv2
 import numpy as np
 import pytest
 
-from ilvi_core.donors import Donors, find_donors
+from ilvi_core import donors, flow
+from ilvi_core.donors import RING, Donors, find_donors
+from ilvi_core.flow import dis_flow
 from ilvi_core.fuse import ALL_KNOWN
 from ilvi_core.propagate import clear_masks, sample_at, within
 from ilvi_core.smooth import smooth_fill
@@ -54,7 +56,11 @@ def check_sound(found: Donors, plate: np.ndarray, known: np.ndarray) -> None:
     assert 0 <= found.confidence.min() <= found.confidence.max() <= 1
     np.testing.assert_array_equal(found.fill[known], plate[known])
     assert not found.covered[known].any()
-    assert not found.source[known].any()
+    assert not found.source[known & ~found.ring].any()
+    assert found.source[found.ring].all()
+    assert not (found.ring & ~known).any()
+    own = np.stack(np.meshgrid(*map(np.arange, known.shape[:0:-1])), -1)
+    assert (found.address == own)[found.source == 0].all()
     assert (found.source[found.covered] != 0).all()
     clear = clear_masks(known)
     for t, source in enumerate(found.source):
@@ -79,7 +85,7 @@ def test_what_is_in_the_hole_is_never_looked_at() -> None:
     first = find_donors(blanked(truth, known, 0.5), known)
     for other in (blanked(truth, known, np.nan), truth):
         again = find_donors(other, known)
-        for field in ("fill", "covered", "confidence", "source", "address"):
+        for field in ("fill", "covered", "confidence", "source", "address", "ring"):
             np.testing.assert_array_equal(getattr(first, field), getattr(again, field))
         assert first.model == again.model
 
@@ -192,3 +198,103 @@ def test_the_first_fill_is_there_before_the_rest() -> None:
         tick=lambda done, total: order.append("frame"),
     )
     assert order == ["early"] + ["frame"] * 10
+
+
+@pytest.mark.parametrize("motion", ["planar", "free"])
+def test_a_pan_comes_back_whatever_is_taken_for_the_motion(motion: str) -> None:
+    truth, known = pan(10, 4), box_hole(10)
+    plate = blanked(truth, known)
+    found = find_donors(plate, known, motion=motion)
+    check_sound(found, plate, known)
+    assert found.covered[~known].mean() > 0.99
+    assert np.abs(found.fill - truth)[~known].mean() < 2e-3
+
+
+def test_a_camera_that_stands_still_needs_no_flow(monkeypatch: pytest.MonkeyPatch) -> None:
+    def refused(*_: np.ndarray) -> np.ndarray:
+        raise AssertionError("flow is 0")
+
+    monkeypatch.setattr("cv2.DISOpticalFlow.create", refused)
+    random, still = np.random.default_rng(0), texture(HEIGHT, WIDTH)
+    truth = np.stack([still + 0.01 * random.standard_normal(still.shape, np.float32) for _ in range(7)]).clip(0, 1)
+    known = np.ones(truth.shape[:3], bool)
+    for t in range(7):
+        known[t, 20:40, 4 + 10 * t : 22 + 10 * t] = False
+    plate = blanked(truth, known)
+    found = find_donors(plate, known, estimate=refused, motion="static")
+    check_sound(found, plate, known)
+    assert found.covered[~known].all()
+    y, x = np.nonzero(~known[3])
+    np.testing.assert_array_equal(found.address[3][y, x], np.stack([x, y], -1))
+    assert np.abs(found.fill[~known] - np.stack([still] * 7)[~known]).mean() < 0.008  # one frame's grain: .008
+
+
+def test_what_an_artist_painted_goes_before_everything() -> None:
+    """The painted frame shows another colour in the hole; that colour has to come, not what other frames saw."""
+    truth, known = pan(12, 4), box_hole(12)
+    plate = blanked(truth, known)
+    painted = truth.copy()
+    painted[5, 20:40, 36:56, :] = (0.9, 0.1, 0.1)
+    plate[5] = painted[5]
+    found = find_donors(plate, known, painted=(5,))
+    known[5] = True
+    check_sound(found, plate, known)
+    np.testing.assert_array_equal(found.fill[5], plate[5])
+    for t in (4, 6, 7):  # where the square of frame 5 lies in these frames
+        moved = 4 * (5 - t)
+        inside = ~known[t]
+        inside[:, : max(36 + moved + 3, 0)] = False
+        inside[:, 56 + moved - 3 :] = False
+        inside[:23] = inside[37:] = False
+        assert inside.any()
+        # it lies on the ring too, where the plate shows something else: .1 at most is made good of that
+        assert np.abs(found.fill[t][inside] - np.float32((0.9, 0.1, 0.1))).max() < 0.13
+        assert (found.source[t][inside] == 5 - t).all()
+        assert (found.confidence[t][inside] >= donors.PAINTED_SURE).all()
+
+
+def test_only_the_frames_that_are_wanted_are_worked_on() -> None:
+    truth, known = pan(9, 4), box_hole(9)
+    plate, early = blanked(truth, known), []
+    found = find_donors(plate, known, lambda fill, covered: early.append(fill.copy()), wanted=range(3, 6))
+    whole = find_donors(plate, known)
+    check_sound(found, plate, known)
+    context = [0, 1, 2, 6, 7, 8]
+    np.testing.assert_array_equal(found.fill[context], early[0][context])
+    assert not found.source[context].any()
+    assert not found.covered[context].any()
+    assert np.abs(found.fill - whole.fill)[3:6].max() < 0.01
+    np.testing.assert_array_equal(found.covered[3:6], whole.covered[3:6])
+
+
+def test_the_ring_has_the_address_of_the_donor_beside_it() -> None:
+    truth, known = pan(10, 4), box_hole(10)
+    found = find_donors(blanked(truth, known), known)
+    assert found.ring.any()
+    for t in range(10):
+        y, x = np.nonzero(found.ring[t])
+        assert (np.hypot(np.maximum(0, np.abs(x - 45.5) - 7.5), np.maximum(0, np.abs(y - 29.5) - 7.5)) <= RING).all()
+        offset = found.source[t][y, x].astype(int)
+        expected = np.stack([x - 4 * offset, y], -1)  # the plate moves 4 px a frame to the left
+        assert np.median(np.abs(found.address[t][y, x] - expected)) < 0.05
+
+
+def test_sources_do_not_change_from_frame_to_frame() -> None:
+    """Followed along the motion, nearly every hole pixel that keeps its donor's frame in reach keeps it."""
+    truth, known = pan(16, 2), box_hole(16)
+    found = find_donors(blanked(truth, known), known)
+    frame = np.where(found.source != 0, found.source + np.arange(16)[:, None, None], -1)
+    both = ~known[1:, :, :-2] & ~known[:-1, :, 2:]  # at t the scene point of x lies at x + 2 in the frame before
+    changed = (frame[1:, :, :-2] != frame[:-1, :, 2:])[both]
+    assert changed.mean() < 0.15
+
+
+def test_the_number_of_threads_makes_no_difference(monkeypatch: pytest.MonkeyPatch) -> None:
+    truth, known = pan(6, 4), box_hole(6)
+    plate, found = blanked(truth, known), []
+    for cores in (1, 3):
+        monkeypatch.setattr(flow.os, "sched_getaffinity", lambda _, cores=cores: set(range(cores)), raising=False)
+        found.append(find_donors(plate, known, estimate=dis_flow))
+    np.testing.assert_array_equal(found[0].fill, found[1].fill)
+    np.testing.assert_array_equal(found[0].address, found[1].address)
+    np.testing.assert_array_equal(found[0].source, found[1].source)

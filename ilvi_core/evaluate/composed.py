@@ -9,19 +9,21 @@ import cv2
 import numpy as np
 
 from ilvi_core.demo import make_clip
+from ilvi_core.evaluate.scenes import SCENES, make_matte, make_scene
 from ilvi_core.host.errors import InputError
 from ilvi_core.images import DISPLAY, open_source
 from ilvi_core.matte import matte_values
 from ilvi_core.pictures import ArraySource, Source
 
-DEMO, DEMO_FRAMES = "demo:", 24
+DEMO, SCENE, DEMO_FRAMES = "demo:", "scene:", 24
 
 
 @dataclass(frozen=True)
 class Pair:
     """A clip by its frames, and the matte that is laid over it.
 
-    Paths as `ilvi render` takes them, or `demo:SEED` or `demo:SEED:FRAMES`: the demo's clip, which needs no data.
+    Paths as `ilvi render` takes them, or what needs no data: `demo:SEED` or `demo:SEED:FRAMES`, the demo's clip;
+    `scene:KIND:SEED:FRAMES`, one kind of motion, and for the matte `scene:SEED:FRAMES`.
     """
 
     name: str
@@ -97,6 +99,8 @@ def compose(pair: Pair, size: tuple[int, int], count: int = 0) -> Composed:
 
 def _open(text: str, what: str, size: tuple[int, int], part: str) -> Source | ArraySource:
     """A source of pictures by its path; of the demo's clip its `part`, twice as large as it is needed."""
+    if text.startswith(SCENE):
+        return _scene(text, what, size, part)
     if not text.startswith(DEMO):
         return open_source(text, what)
     found = re.fullmatch(r"demo:(\d{1,9})(?::(\d{1,4}))?", text)
@@ -104,6 +108,19 @@ def _open(text: str, what: str, size: tuple[int, int], part: str) -> Source | Ar
         raise InputError(f"{what} is '{text}'.", "Write it as demo:SEED or demo:SEED:FRAMES, such as demo:3:24.")
     clip = make_clip(int(found[2] or DEMO_FRAMES), 2 * size[0], 2 * size[1], int(found[1]))
     return ArraySource(getattr(clip, part), what, DISPLAY)
+
+
+def _scene(text: str, what: str, size: tuple[int, int], part: str) -> ArraySource:
+    found = re.fullmatch(r"scene:(?:([a-z]+):)?(\d{1,9})(?::(\d{1,4}))?", text)
+    if not found or found[3] == "0" or (part == "truth" and found[1] not in SCENES) or (part == "matte" and found[1]):
+        raise InputError(
+            f"{what} is '{text}'.",
+            f"Write a clip as scene:KIND:SEED:FRAMES (KIND: {', '.join(SCENES)}), a matte as scene:SEED:FRAMES.",
+        )
+    count, seed = int(found[3] or DEMO_FRAMES), int(found[2])
+    if part == "matte":
+        return ArraySource(make_matte(count, *size, seed), what, DISPLAY)
+    return ArraySource(make_scene(found[1], count, 2 * size[0], 2 * size[1], seed), what, DISPLAY)
 
 
 def crop(picture: np.ndarray, size: tuple[int, int]) -> np.ndarray:

@@ -13,7 +13,7 @@ from typing import Any
 
 import yaml
 
-from ilvi_core.evaluate.composed import DEMO, Pair, draw_pairs
+from ilvi_core.evaluate.composed import DEMO, SCENE, Pair, draw_pairs
 from ilvi_core.evaluate.peers import PEERS
 from ilvi_core.evaluate.store import slug
 from ilvi_core.evaluate.suite import BUDGETED, BUDGETS, GIVEN, OURS, PEER, Footage, Suite, Variant
@@ -251,7 +251,7 @@ def _size(value: Any) -> tuple[int, int]:
 
 
 def _place(folder: Path, text: str) -> str:
-    return text if text.startswith(DEMO) else str(folder / Path(os.path.expandvars(text)).expanduser())
+    return text if text.startswith((DEMO, SCENE)) else str(folder / Path(os.path.expandvars(text)).expanduser())
 
 
 def _list(value: Any) -> list[Any]:
