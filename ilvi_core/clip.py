@@ -53,7 +53,8 @@ class Clip:
     plate: (T, h, w, 3) float32, 0..1 by `curve`, as the plate is, removed object and all.  known: (T, h, w) bool, M of
     the paper.  region: the plate pixels that those show.  coverage: each frame's share of hole.  matte_channel: the
     channel that was read.  notes: what the user should be told.  donors: (T, h, w) bool, what of it may be copied from;
-    None = all that is known.  painted: indices of the frames that a clean plate shows.
+    None = all that is known.  painted: indices of the frames that a clean plate shows.  boxes: of each frame's hole, in
+    plate pixels; empty where there is none.
     """
 
     frames: tuple[int, ...]
@@ -66,6 +67,7 @@ class Clip:
     notes: list[tuple[str, str]] = field(default_factory=list)  # code, text
     donors: np.ndarray | None = None
     painted: tuple[int, ...] = ()
+    boxes: tuple[Box, ...] = ()
 
     @property
     def size(self) -> tuple[int, int]:
@@ -152,8 +154,19 @@ class Loader:
             )
         notes = self._notes(survey, region, size)
         painted = tuple(n for n, frame in enumerate(self._frames) if frame in self._hints.clean)
-        coverage = tuple(survey.coverage)
-        return Clip(self._frames, plate, known, region, curve, coverage, self.matte_channel, notes, donors, painted)
+        return Clip(
+            self._frames,
+            plate,
+            known,
+            region,
+            curve,
+            tuple(survey.coverage),
+            self.matte_channel,
+            notes,
+            donors,
+            painted,
+            tuple(survey.boxes),
+        )
 
     def _find_channel(self, tick: Callable[[int, int], None]) -> str:
         for n, frame in enumerate(self._frames):
@@ -246,6 +259,7 @@ class _Survey:
     def __init__(self) -> None:
         self.canvas = Box(0, 0, 0, 0)
         self.hole_box: Box | None = None
+        self.boxes: list[Box] = []
         self.reach = 0  # px, the longest side of one frame's hole
         self.coverage: list[float] = []
         self.low, self.high = math.inf, -math.inf
@@ -264,6 +278,9 @@ class _Survey:
             )
             self.hole_box = box if self.hole_box is None else union(self.hole_box, box)
             self.reach = max(self.reach, box.width, box.height)
+            self.boxes.append(box)
+        else:
+            self.boxes.append(Box(0, 0, 0, 0))
         values = picture.rgb()[~hole | painted]
         values = values[np.isfinite(values)]
         if values.size:

@@ -9,6 +9,7 @@ import cv2
 import numpy as np
 
 from ilvi_core.flow import Estimator, at_once, consistent, dis_flow, sample
+from ilvi_core.flowstore import StoredFlow
 from ilvi_core.matte import distance_to, grow
 from ilvi_core.smooth import smooth_fill
 
@@ -52,14 +53,19 @@ def neighbour_flows(
     """
     near = [grow(~k, MARGIN) for k in known]
 
-    def completed(t: int) -> dict[str, tuple[np.ndarray, np.ndarray]]:
-        there, back = estimate(filled[t], filled[t + 1]), estimate(filled[t + 1], filled[t])
+    def both_ways(t: int) -> tuple[np.ndarray, np.ndarray]:
+        return estimate(filled[t], filled[t + 1]), estimate(filled[t + 1], filled[t])
+
+    def completed(pair: tuple[int, tuple[np.ndarray, np.ndarray]]) -> dict[str, tuple[np.ndarray, np.ndarray]]:
+        t, (there, back) = pair
         trusted = trusted_flow(there, back, near[t], near[t + 1]), trusted_flow(back, there, near[t + 1], near[t])
         return {name: (MODELS[name](there, trusted[0]), MODELS[name](back, trusted[1])) for name in models}
 
     pairs = range(len(filled) - 1)
-    # another estimator may be a network, of which two at once are no faster
-    found = at_once(completed, pairs) if estimate is dis_flow else [completed(t) for t in pairs]
+    # another estimator than DIS may be a network, of which two at once are no faster
+    beside = estimate is dis_flow or (isinstance(estimate, StoredFlow) and estimate.is_dis)
+    flows = at_once(both_ways, pairs) if beside else [both_ways(t) for t in pairs]
+    found = at_once(completed, enumerate(flows))
     return {name: Neighbours([f[name][0] for f in found], [f[name][1] for f in found]) for name in models}
 
 

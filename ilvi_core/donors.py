@@ -10,7 +10,7 @@ import torch
 
 from ilvi_core.complete import Neighbours, neighbour_flows, no_motion
 from ilvi_core.direct import DirectFlows, neighbour_steps, sources
-from ilvi_core.flow import Estimator, dis_flow
+from ilvi_core.flow import Estimator, at_once, dis_flow
 from ilvi_core.fuse import Candidates, fuse, main_donor, ring_difference
 from ilvi_core.gather import (
     MOTIONS,
@@ -83,7 +83,7 @@ def find_donors(
     if painted:
         known = known.copy()
         known[sorted(painted)] = True
-    filled = np.stack([smooth_fill(p, k) for p, k in zip(plate, known, strict=True)])
+    filled = np.stack(at_once(lambda t: smooth_fill(plate[t], known[t]), range(len(plate))))
     if known.all() or len(plate) < 2:
         early(filled, np.zeros_like(known))
         return _nothing_found(filled, known)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import io
+import threading
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
@@ -32,6 +33,8 @@ class StoredFlow:
         self._estimate, self._name, self._folder, self._others = estimate, name, folder, tuple(others)
         self._trouble = trouble
         self._full = False
+        self.is_dis = name == "dis"
+        self._lock = threading.Lock()  # several threads may ask at once
         self.estimated = self.reused = 0
 
     def __call__(self, a: np.ndarray, b: np.ndarray) -> np.ndarray:
@@ -44,10 +47,12 @@ class StoredFlow:
         flow = self._stored(name, a.shape[:2])
         if flow is None:
             flow = self._estimate(a, b).astype(np.float16)
-            self.estimated += 1
+            with self._lock:
+                self.estimated += 1
             self._keep(name, flow)
         else:
-            self.reused += 1
+            with self._lock:
+                self.reused += 1
         return flow.astype(np.float32)
 
     def _stored(self, name: str, shape: tuple[int, ...]) -> np.ndarray | None:

@@ -23,11 +23,15 @@ def matte_values(picture: Picture, channel: str, invert: bool) -> np.ndarray:
 
     NaN counts as 0, -Inf too, Inf as 1.
     """
-    if channel == "luminance":
+    values: np.ndarray
+    if channel == "luminance" and len(picture.rgb_names) == 1:
+        values = picture.channel(picture.rgb_names[0])
+    elif channel == "luminance":
         # in double precision, so that white is exactly 1: inverted it must be exactly 0
         with np.errstate(invalid="ignore"):  # Inf - Inf
             rgb = picture.rgb().astype(np.float64)
-            values = sum(part * rgb[..., i] for i, part in enumerate(_LUMINANCE))
+            red, green, blue = (part * rgb[..., i] for i, part in enumerate(_LUMINANCE))
+            values = red + green + blue
     elif channel == "alpha":
         alpha = picture.alpha()
         if alpha is None:

@@ -14,12 +14,14 @@ from ilvi_core.clip import Clip, read_matte
 from ilvi_core.composite import composite
 from ilvi_core.files import free_bytes
 from ilvi_core.host.errors import IlviError
+from ilvi_core.host.job import OURS
 from ilvi_core.pictures import Sink
 from ilvi_core.report import Report
 from ilvi_core.shot import Shot
 from ilvi_core.smooth import smooth_fill
 
 AT_ONCE = 2.0  # seconds before training in which membrane fills are shown; the rest follow while it trains
+SOON = 0.5  # the same with ilvi, whose first fill comes seconds later
 SHARE = 0.1  # of the time of training that previews may take
 FIRST_ROUND = 0.15  # of the training, before which the membrane looks better than what is learned
 KEPT = 2  # previews of a frame: a host may still be reading the one before the newest
@@ -47,7 +49,7 @@ class Previews:
 
     def begin(self) -> None:
         """As many membrane fills as AT_ONCE allows, one at least."""
-        until = time.monotonic() + AT_ONCE
+        until = time.monotonic() + (AT_ONCE if self._shot.settings.method != OURS else SOON)
         while self._left and not self._failed and not self._report.stop():
             self._show(self._left.pop(0), self._membrane)
             if time.monotonic() > until:

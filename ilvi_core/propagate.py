@@ -9,6 +9,7 @@ import cv2
 import numpy as np
 
 from ilvi_core.complete import Neighbours
+from ilvi_core.flow import at_once
 from ilvi_core.matte import grow
 from ilvi_core.smooth import smooth_fill
 
@@ -124,10 +125,11 @@ def chain(start: int, flows: Neighbours, offsets: Sequence[int], count: int) -> 
 
 def arrivals_of(flows: Neighbours, filled: np.ndarray, clear: np.ndarray, known: np.ndarray) -> list[Pair]:
     """Every frame's arrivals in both directions."""
-    return [
-        (follow(t, flows, 1, filled, clear, ~known[t]), follow(t, flows, -1, filled, clear, ~known[t]))
-        for t in range(len(known))
-    ]
+
+    def both_ways(t: int) -> Pair:
+        return follow(t, flows, 1, filled, clear, ~known[t]), follow(t, flows, -1, filled, clear, ~known[t])
+
+    return at_once(both_ways, range(len(known)))
 
 
 def reach(pair: Pair) -> tuple[int, int]:
@@ -155,7 +157,9 @@ def first_fill(filled: np.ndarray, known: np.ndarray, arrivals: Sequence[Pair]) 
     What nothing arrives at is filled smoothly from both plate and donors.
     """
     out, covered = filled.copy(), np.zeros_like(known)
-    for t, pair in enumerate(arrivals):
+
+    def fill(t: int) -> None:
+        pair = arrivals[t]
         weights = [np.where(a.found, np.exp(-np.abs(a.offset) / AGE), 0)[:, None] for a in pair]
         total = weights[0] + weights[1]
         seen = total[:, 0] > 0
@@ -164,4 +168,6 @@ def first_fill(filled: np.ndarray, known: np.ndarray, arrivals: Sequence[Pair]) 
         out[t][y[seen], x[seen]] = mean[seen]
         covered[t][y[seen], x[seen]] = True
         out[t] = smooth_fill(out[t], known[t] | covered[t])
+
+    at_once(fill, range(len(known)))
     return out, covered

@@ -42,9 +42,10 @@ def _solve(image: np.ndarray, known: np.ndarray) -> np.ndarray:
     coarse = _resized(image, half, cv2.INTER_AREA) / np.maximum(share, 1e-6)
     guess = _resized(_solve(coarse, share[..., 0] > 1e-6), known.shape[::-1], cv2.INTER_LINEAR)
     out = np.where(hole[..., None], guess, image)
-    for _ in range(SWEEPS):
-        relaxed = cv2.filter2D(out, -1, _CROSS, borderType=cv2.BORDER_REPLICATE).reshape(out.shape)
-        out[hole] = relaxed[hole]
+    mask, relaxed = hole.astype(np.uint8), np.empty_like(out)
+    for _ in range(SWEEPS):  # in place, and without Python's lock: several frames are filled at once
+        cv2.filter2D(out, -1, _CROSS, dst=relaxed, borderType=cv2.BORDER_REPLICATE)
+        cv2.copyTo(relaxed, mask, out)
     return out
 
 

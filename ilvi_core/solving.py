@@ -20,9 +20,9 @@ from ilvi_core.asked import Asked
 from ilvi_core.clip import KEEP_BYTES, Clip, Loader, windows
 from ilvi_core.entry import SOLVED, Entry, clear, owner, sweep_partials
 from ilvi_core.files import free_bytes, publish
-from ilvi_core.full_size import FullPlates
+from ilvi_core.full_size import RIM, FullPlates
 from ilvi_core.host.errors import Cancelled, IlviError, InputError, OutOfMemory
-from ilvi_core.host.job import SolveSettings
+from ilvi_core.host.job import OURS, SolveSettings
 from ilvi_core.memory import allowed, free_memory
 from ilvi_core.methods import METHODS
 from ilvi_core.previews import Previews
@@ -37,6 +37,7 @@ if TYPE_CHECKING:
 
 SPARE_BYTES = 20 << 20  # log and settings
 KEPT_SHARE = 4  # of the memory that a job may use, the part in which decoded plates are kept: one of so many
+FILL_BYTES = 12 + 11  # of a pixel: its colour; confidence, source and address
 SMALLER = 0.7  # of each side, when memory was not enough
 MOST_TIMES_SMALLER = 4
 SMALLEST = 32  # px of the shorter side
@@ -209,16 +210,22 @@ class Solving:
 
     def _say_size_and_room(self, clip: Clip) -> None:
         """Before anything is learned: how much the entry may take, and whether there is room."""
-        from ilvi_core.network import parameter_count
-
         shot, settings = self.shot, self.shot.settings
         method = METHODS[settings.method]
-        network = 4 * parameter_count(method.dims, method.flow)
+        network = 0
+        if method.name != OURS:  # which keeps none
+            from ilvi_core.network import parameter_count
+
+            network = 4 * parameter_count(method.dims, method.flow)
         # a checkpoint holds three states of network and Adam; two lie side by side while one takes the other's place
         networks = 1 if method.single_frame else len(windows(len(clip.frames), settings.window))
         pixels = clip.size[0] * clip.size[1]
         pairs = 2 * len(settings.intervals) * len(clip.frames) if method.flow else 0
-        needed = (2 * 9 + networks) * network + len(shot.written) * pixels * 12 + pairs * pixels * 4 + SPARE_BYTES
+        fills = len(shot.written) * pixels * 12
+        if method.name == OURS:  # a fill and its donors at the plate's size, and the working size's half way
+            boxes = sum((box.width + 2 * RIM) * (box.height + 2 * RIM) for box in clip.boxes)
+            fills = boxes * FILL_BYTES + len(clip.frames) * pixels * 2 * FILL_BYTES
+        needed = (2 * 9 + networks) * network + fills + pairs * pixels * 4 + SPARE_BYTES
         self.how.make_room(needed)
         free = free_bytes(self.entry.folder)
         steps = "" if len(shot.written) == len(shot.frames) else f", {len(shot.written)} of them written"

@@ -24,7 +24,7 @@ HARD = {"comp_dilate": 0, "comp_feather": 0, "match_edge": False}
 
 
 def scene(scale=1, bright=6.0):
-    """(T, H, W, 3) float32, scene-linear: a pan over a texture with highlights, and (T, H, W) the matte of what walks."""
+    """(T, H, W, 3) float32, scene-linear: a pan over a texture with highlights; and (T, H, W), the matte of a walker."""
     random = np.random.default_rng(3)
     wide = (WIDTH + STEP * FRAMES) * scale
     coarse = random.random((12, 30, 3)).astype(np.float32)
@@ -306,7 +306,7 @@ def test_every_frame_has_a_preview_from_the_first_fill(shot, cache):
 
 
 def test_a_frame_without_a_hole_is_the_plate(shot, cache):
-    truth, matte = scene()
+    _, matte = scene()
     matte[5] = 0
     on_disk(shot, matte, "matte")
     done = read(render(job_for(shot), Listener(), cache))

@@ -37,10 +37,10 @@ def make_matte(frames: int, width: int, height: int, seed: int) -> np.ndarray:
 def _backdrop(width: int, height: int, random: np.random.Generator) -> np.ndarray:
     """(H, W, 3): noise of all sizes, with straight edges and a few shapes over it."""
     size = (round(width * ROOM), round(height * ROOM))
-    out = np.zeros((size[1], size[0], 3), np.float32)
+    out: np.ndarray = np.zeros((size[1], size[0], 3), np.float32)
     for octave in (3, 8, 20, 50, 120):
         coarse = random.random((octave, 2 * octave, 3)).astype(np.float32)
-        out += cv2.resize(coarse, size, interpolation=cv2.INTER_CUBIC) / octave**0.45
+        out = out + cv2.resize(coarse, size, interpolation=cv2.INTER_CUBIC) / octave**0.45
     out = (out - out.min()) / (out.max() - out.min()) * 0.8 + 0.1
     for _ in range(14):
         x, y = int(random.integers(size[0])), int(random.integers(size[1]))
