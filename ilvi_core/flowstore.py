@@ -36,6 +36,7 @@ class StoredFlow:
         self.is_dis = name == "dis"
         self._lock = threading.Lock()  # several threads may ask at once
         self.estimated = self.reused = 0
+        self.asked: Callable[[], None] = lambda: None  # called after each pair, by one thread at a time
 
     def __call__(self, a: np.ndarray, b: np.ndarray) -> np.ndarray:
         """a, b: (H, W, 3) float32 in 0..1. Returns (H, W, 2) float32, px from a to b."""
@@ -45,14 +46,13 @@ class StoredFlow:
             digest.update(np.ascontiguousarray(picture, np.float32).data)
         name = digest.hexdigest() + ".npy"
         flow = self._stored(name, a.shape[:2])
+        there = flow is not None
         if flow is None:
             flow = self._estimate(a, b).astype(np.float16)
-            with self._lock:
-                self.estimated += 1
             self._keep(name, flow)
-        else:
-            with self._lock:
-                self.reused += 1
+        with self._lock:
+            self.estimated, self.reused = self.estimated + (not there), self.reused + there
+            self.asked()
         return flow.astype(np.float32)
 
     def _stored(self, name: str, shape: tuple[int, ...]) -> np.ndarray | None:

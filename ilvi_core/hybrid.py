@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Collection
 from functools import partial
 from typing import Any
@@ -13,10 +14,11 @@ from ilvi_core.complete import Neighbours
 from ilvi_core.donors import Donors, find_donors
 from ilvi_core.entry import donor_name, fill_name
 from ilvi_core.flow import dis_flow
+from ilvi_core.flowstore import StoredFlow
 from ilvi_core.full_size import FullPlates, SolvedFrame, at_full_size
 from ilvi_core.host.job import OURS, SolveSettings
 from ilvi_core.report import Report
-from ilvi_core.rest import SMOOTH, fill_rest
+from ilvi_core.rest import EXEMPLAR, SMOOTH, fill_rest
 from ilvi_core.solve import Preview, Solved, Solver, Watch, solve
 from ilvi_core.warm import Warm
 from ilvi_core.work import FolderWork, MemoryWork
@@ -106,6 +108,7 @@ class Hybrid(Solver):
         usable = known if self.clip.donors is None else known & self.clip.donors[part]
         inside = range(run.start - context.start, run.stop - context.start)
         painted = [i - context.start for i in self.clip.painted if i in context]
+        self._watch_flow(2 * (len(context) - 1))
         with self.solved.timed("donors"):
             donors = find_donors(
                 plate,
@@ -118,6 +121,8 @@ class Hybrid(Solver):
                 painted=painted,
                 wanted=inside,
             )
+        if isinstance(self._estimate, StoredFlow):
+            self._estimate.asked = lambda: None
         self._count_flow()
         with self.solved.timed("remainder"):
             fill, chosen = self._fill_rest(number, run, inside, donors)
@@ -130,8 +135,9 @@ class Hybrid(Solver):
         """What no donor shows of the window's frames, filled, and by whom; see `Rest`."""
         part, of_run = slice(run.start, run.stop), slice(inside.start, inside.stop)
         plate, known = self.clip.plate[part], self.clip.known[part]
-        if donors.flows is None or len(run) < 2:
-            flows, filler = Neighbours([], []), SMOOTH
+        if donors.flows is None or len(run) < 2:  # one frame has nothing to test a filler with
+            flows = Neighbours([], [])
+            filler = EXEMPLAR if self.settings.remainder == EXEMPLAR else SMOOTH
         else:
             between = slice(inside.start, inside.stop - 1)
             flows = Neighbours(donors.flows.forward[between], donors.flows.backward[between])
@@ -157,6 +163,13 @@ class Hybrid(Solver):
         )
         return rest.fill, rest.chosen
 
+    def _watch_flow(self, pairs: int) -> None:
+        """The flow of a window says how far it is, and stops when asked to."""
+        if isinstance(self._estimate, StoredFlow):
+            before, tick = self._estimate.estimated + self._estimate.reused, self._tick("flow")
+            stored = self._estimate
+            stored.asked = lambda: tick(min(stored.estimated + stored.reused - before, pairs), pairs)
+
     def _first(self, context: range) -> Callable[[np.ndarray, np.ndarray], None]:
         """Hands the first fill on to whoever shows it."""
         frames = tuple(self.clip.frames[i] for i in context)
@@ -168,11 +181,14 @@ class Hybrid(Solver):
         return early
 
     def _share(self, phase: str, number: int) -> Callable[[int, int], None]:
-        """Progress over all windows."""
+        """Progress over all windows, with an estimate of what is left."""
+        began = time.monotonic()
 
         def tick(done: int, total: int) -> None:
             self._stop_if_asked()
-            self.report.progress(phase, number * total + done, self._count * total)
+            all_done, everything = number * total + done, self._count * total
+            left = (time.monotonic() - began) / max(done, 1) * (everything - all_done)
+            self.report.progress(phase, all_done, everything, None, left)
 
         return tick
 

@@ -24,7 +24,7 @@ HARD = {"comp_dilate": 0, "comp_feather": 0, "match_edge": False}
 
 
 def scene(scale=1, bright=6.0):
-    """(T, H, W, 3) float32, scene-linear: a pan over a texture with highlights; and (T, H, W), the matte of a walker."""
+    """(T, H, W, 3) float32, scene-linear: a pan over a texture with highlights, and the matte (T, H, W)."""
     random = np.random.default_rng(3)
     wide = (WIDTH + STEP * FRAMES) * scale
     coarse = random.random((12, 30, 3)).astype(np.float32)
@@ -116,6 +116,16 @@ def test_windows_see_beyond_their_ends(shot, cache):
     truth, matte = scene()
     done = read(render(job_for(shot, solve={"window": 4}), Listener(), cache))
     assert error_in(done, truth, matte) < 0.03
+
+
+@pytest.mark.parametrize("remainder", ["auto", "exemplar"])
+def test_one_frame_is_filled_from_itself(remainder):
+    truth, matte = scene()
+    plate = np.where(matte[..., None] > 0, 9.0, truth).astype(np.float32)[:1]
+    done = inpaint(plate, matte[:1], {**SOLVE, **HARD, "remainder": remainder})
+    np.testing.assert_array_equal(done[matte[:1] == 0], plate[matte[:1] == 0])
+    assert np.isfinite(done).all()
+    assert done[matte[:1] > 0].max() < 7.0  # of the object that is removed nothing is left
 
 
 # -- hints -------------------------------------------------------------------------------------------------------------

@@ -100,7 +100,7 @@ class SolveSettings:
     size: tuple[int, int] = (384, 192)  # working width and height, px
     region: str = "frame"  # frame: the largest crop of that aspect; hole: close round it; around: any shape round it
     context: float = 0.5  # margin on each side: 'hole' as a fraction of its box, 'around' of its longer side in a frame
-    window: int = 0  # frames that are solved together; 0: the whole range (ilvi: windows that memory can hold)
+    window: int = 0  # frames that are solved together; 0: the whole range (ilvi: up to 64)
     # ilvi: known pixels of other frames first, learning for what no frame shows
     motion: str = "auto"  # of the background: auto, static (the camera stands), planar, or free (nothing is assumed)
     remainder: str = "auto"  # what no frame shows: smooth, exemplar, network, or auto, which tries them without truth
