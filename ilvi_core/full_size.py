@@ -14,7 +14,7 @@ from ilvi_core.color import Curve
 from ilvi_core.flow import SMALLEST
 from ilvi_core.matte import grow, place
 from ilvi_core.pictures import Box, Picture
-from ilvi_core.propagate import sample_at, within
+from ilvi_core.propagate import ALL_KNOWN, sample_at, within
 from ilvi_core.smooth import smooth_fill
 
 RIM = 32  # plate px of known plate round the hole that a fill holds: the composite matches its edge to them
@@ -23,6 +23,9 @@ FARTHEST = 2.0  # working px that the refinement may move a donor by; more is an
 CLOSE = 3.0  # working px round the hole in which DIS sees both sides of its edge
 AREA = 0.29  # of a working pixel: the deviation of a box of that width, which area resizing averages over
 CROSS = np.ones((3, 3), np.uint8)
+JUMP = 1.0  # working px by which neighbours' ways to one source differ at most, if they are of one surface
+LEAST_SHARE = 0.25  # of a pixel's neighbourhood that is of its own source: with less no detail, with twice that all
+EDGE = 5  # px, the window of known pixels that stand for one in the hole beside them
 SOURCE_MARGIN = 4  # px of a source that are converted round what is sampled
 
 
@@ -134,8 +137,7 @@ def at_full_size(frame: int, solved: SolvedFrame, plates: FullPlates) -> FullFra
     if grid.scale > SAME_SIZE:
         donor, valid = _donors(frame, source, address, plates)
         donor, valid, address = _refined(frame, source, address, donor, valid, coded, known, grid, plates)
-        donor = np.where(valid[..., None], donor, fill)
-        detail = donor - grid.blurred(donor)
+        detail = _detail(source, donor, valid, grid) * (1 - grid.enlarged(_torn(solved), cv2.INTER_LINEAR))[..., None]
         fill = fill + detail * (confidence * grid.softened(valid))[..., None]
     fill = np.where(known[..., None], coded, fill.clip(0, 1))
     source = np.where(known, 0, source).astype(np.int16)
@@ -189,7 +191,7 @@ class Grid:
         return source, address
 
     def blurred(self, picture: np.ndarray) -> np.ndarray:
-        """(H, W, 3) as it would look when it were shrunk to the working grid and enlarged again."""
+        """(H, W[, 3]) as it would look when it were shrunk to the working grid and enlarged again."""
         left, top = math.floor(self.box.x / self.scale_x), math.floor(self.box.y / self.scale_y)
         wide = math.ceil((self.box.x + self.box.width) / self.scale_x) - left
         high = math.ceil((self.box.y + self.box.height) / self.scale_y) - top
@@ -204,6 +206,37 @@ class Grid:
     def softened(self, valid: np.ndarray) -> np.ndarray:
         """(H, W) 0..1: 0 where not valid, rising to 1 within a working pixel or two, so that detail has no edge."""
         return cv2.GaussianBlur(grow_not(valid, self.scale).astype(np.float32), (0, 0), max(self.scale / 2, 0.5))
+
+
+def _torn(solved: SolvedFrame) -> np.ndarray:
+    """(h, w) float32: 1 where neighbours have the same source and yet addresses that jump: between two layers there is
+    no address, and what lies half way is no detail."""
+    h, w = solved.source.shape
+    way = solved.address - np.stack(np.meshgrid(np.arange(w), np.arange(h)), -1).astype(np.float32)
+    torn: np.ndarray = np.zeros((h, w), np.float32)
+    for here, there in ((np.s_[1:], np.s_[:-1]), (np.s_[:, 1:], np.s_[:, :-1])):
+        jump = np.abs(way[here] - way[there]).max(-1) > JUMP
+        jump &= (solved.source[here] == solved.source[there]) & (solved.source[here] != 0)
+        torn[here] = np.maximum(torn[here], jump)
+        torn[there] = np.maximum(torn[there], jump)
+    return torn
+
+
+def _detail(source: np.ndarray, donor: np.ndarray, valid: np.ndarray, grid: Grid) -> np.ndarray:
+    """(H, W, 3): what donors have beyond what the working size could show, each source by itself: across the border of
+    two of them there is a step in colour, which is no detail."""
+    out = np.zeros_like(donor)
+    rim = math.ceil(2 * grid.scale)
+    for offset in np.unique(source[valid]):
+        at = valid & (source == offset)
+        box = _box_of(at, rim)
+        here, share = at[_slices(box)], at[_slices(box)].astype(np.float32)
+        part = donor[_slices(box)]
+        own = Grid(Box(grid.box.x + box.x, grid.box.y + box.y, box.width, box.height), grid.scale_x, grid.scale_y)
+        of_own = own.blurred(share)[..., None]
+        soft = own.blurred(part * share[..., None]) / np.maximum(of_own, 1e-3)
+        out[_slices(box)][here] = ((part - soft) * (of_own / LEAST_SHARE - 1).clip(0, 1))[here]
+    return out
 
 
 def grow_not(valid: np.ndarray, pixels: float) -> np.ndarray:
@@ -235,13 +268,23 @@ def _sampled(plate: FullPlate, points: np.ndarray) -> tuple[np.ndarray, np.ndarr
     x1, y1 = int(np.clip(high[0], x0 + 1, width)), int(np.clip(high[1], y0 + 1, height))
     box = Box(x0, y0, x1 - x0, y1 - y0)
     rgb, known = _rgb(plate.picture, box), plate.known[_slices(box)]
-    rgb = np.where(known[..., None], rgb, 0).astype(np.float32)
+    rgb = _to_the_edge(rgb, known)
     local = (points - (x0, y0)).astype(np.float32)
-    seen = within(points, height, width) & (sample_at(cv2.erode(known.astype(np.float32), CROSS), local) > 0.999)
+    seen = within(points, height, width) & (sample_at(known.astype(np.float32), local) > ALL_KNOWN)
     values = sample_at(rgb, local, cv2.INTER_CUBIC)
     nearest = local.round().astype(np.float32)
     least = sample_at(cv2.erode(rgb, CROSS), nearest, cv2.INTER_NEAREST)
     return np.clip(values, least, sample_at(cv2.dilate(rgb, CROSS), nearest, cv2.INTER_NEAREST)), seen
+
+
+def _to_the_edge(rgb: np.ndarray, known: np.ndarray) -> np.ndarray:
+    """(h, w, 3), in unknown pixels the mean of known ones nearby: the outer taps of a cubic sample reach there."""
+    if known.all():
+        return rgb
+    share = known.astype(np.float32)
+    rgb = np.where(known[..., None], rgb, 0).astype(np.float32)
+    mean = cv2.blur(rgb, (EDGE, EDGE)) / np.maximum(cv2.blur(share, (EDGE, EDGE)), 1e-3)[..., None]
+    return np.where(known[..., None], rgb, mean)
 
 
 def _refined(

@@ -10,10 +10,8 @@ import numpy as np
 
 from ilvi_core.complete import Neighbours
 from ilvi_core.flow import at_once
-from ilvi_core.matte import grow
 from ilvi_core.smooth import smooth_fill
 
-CLEAR_MARGIN = 1.5  # px kept from the hole: a cubic sample reaches that far, and the filled hole is no donor
 ALL_KNOWN = 0.999  # of a bilinear sample: all but rounding
 AGE = 8.0  # frames, over which a donor's weight falls to 1/e (study, finding 2)
 CLIP = 0.1  # above it one difference says no more than another
@@ -64,8 +62,12 @@ def pixels(mask: np.ndarray) -> np.ndarray:
 
 
 def clear_masks(known: np.ndarray) -> np.ndarray:
-    """(T, h, w) float32: 1 where a donor may be sampled."""
-    return np.stack([~grow(~k, CLEAR_MARGIN) for k in known]).astype(np.float32)
+    """(T, h, w) float32: 1 where a donor may be sampled: up to the hole's edge.
+
+    The outer taps of a cubic sample reach into the hole there, which is smoothly filled and so nearly right; a margin
+    costs more, for what is beside a hole is often seen nowhere else (docs/experiments.md 12).
+    """
+    return known.astype(np.float32)
 
 
 def clear_at(clear: np.ndarray, frame: np.ndarray, points: np.ndarray) -> np.ndarray:
