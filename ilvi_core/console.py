@@ -25,6 +25,7 @@ LABELS = {
     "features": "VGG16 features",
     "train": "training",
     "donors": "looking in other frames",
+    "remainder": "filling what no frame shows",
     "fill": "filling",
     "write": "writing",
 }
@@ -52,7 +53,8 @@ class ConsoleReport(Report):
             return
         self._phase, self._shown = phase, now
         unit = "update" if phase == "train" else "frame" if phase in ("donors", "fill", "write") else ""
-        parts = [f"{LABELS.get(phase, phase)}: {unit} {done} of {total}".replace("  ", " ")]
+        far = f"{done / max(total, 1):.0%}" if phase == "remainder" else f"{unit} {done} of {total}"
+        parts = [f"{LABELS.get(phase, phase)}: {far}".replace("  ", " ")]
         if loss is not None and loss != float("inf"):
             parts.append(f"loss {loss:.5f}")
         if left is not None and not last:

@@ -154,7 +154,7 @@ class Hybrid(Solver):
             numbers=self.clip.frames[part],
             vgg=self.vgg,
             estimate=self._estimate or dis_flow,
-            tick=self._share("train", number),
+            tick=self._share("remainder", number),
             stop=self.report.stop,
         )
         frames = self.clip.frames

@@ -8,6 +8,7 @@ from ilvi_core.demo import make_clip
 from ilvi_core.evaluate.composed import Pair, compose, crop, draw_pairs
 from ilvi_core.evaluate.metrics import video_psnr
 from ilvi_core.evaluate.peers import PEERS
+from ilvi_core.evaluate.scenes import SCENES
 from ilvi_core.host.errors import InputError
 
 
@@ -133,3 +134,20 @@ def test_without_a_homography_the_rest_is_smooth():
     holes[:, 20:30, 20:30] = True
     for name in ("clean-plate", "median"):
         assert np.abs(PEERS[name](np.where(holes[..., None], np.float32(0.9), flat), holes) - 0.25).max() < 1e-5
+
+
+@pytest.mark.parametrize("kind", list(SCENES))
+def test_a_scene_is_footage_of_one_kind_of_motion(kind):
+    done = compose(Pair("a+b", f"scene:{kind}:3:6", "scene:4:6"), (64, 48))
+    assert done.truth.shape == (6, 48, 64, 3)
+    assert 0.01 < done.holes.mean() < 0.4
+    moved = np.abs(np.diff(done.truth, axis=0)).mean()
+    assert moved < 0.012 if kind == "static" else moved > 0.012
+    again = compose(Pair("a+b", f"scene:{kind}:3:6", "scene:4:6"), (64, 48))
+    np.testing.assert_array_equal(done.truth, again.truth)
+
+
+def test_a_scene_that_does_not_exist_is_refused():
+    for clip, matte in (("scene:rain:1", "scene:1"), ("scene:pan", "scene:1"), ("scene:pan:1", "scene:pan:1")):
+        with pytest.raises(InputError, match="scene:KIND:SEED"):
+            compose(Pair("a+b", clip, matte), (64, 48))

@@ -315,6 +315,16 @@ def test_every_frame_has_a_preview_from_the_first_fill(shot, cache):
     assert {frame for frame, _ in listener.previews} == set(range(1001, 1009))
 
 
+def test_regrained_is_another_composite_of_the_same_solve(shot, cache):
+    _, matte = scene()
+    plain = read(render(job_for(shot), Listener(), cache))
+    listener = Listener()
+    done = read(render(job_for(shot, output="grain/c.####.exr", comp={"regrain": True}), listener, cache))
+    assert listener.states == ["fills"]
+    np.testing.assert_array_equal(done[matte == 0], plain[matte == 0])
+    assert (done[matte > 0] != plain[matte > 0]).any()
+
+
 def test_a_frame_without_a_hole_is_the_plate(shot, cache):
     _, matte = scene()
     matte[5] = 0

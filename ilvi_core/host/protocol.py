@@ -151,7 +151,7 @@ class Started:
 
 @dataclass(frozen=True)
 class Progress:
-    """At most five a second for a job.  phase: read, wait, flow, donors, features, train, fill, write."""
+    """At most five a second for a job.  phase: read, wait, flow, donors, remainder, features, train, fill, write."""
 
     TYPE: ClassVar[str] = "progress"
     id: str
