@@ -23,6 +23,7 @@ TRIES = 1000  # of RANSAC
 MLS_STEP, MLS_REACH, MLS_NODES = 6, 40.0, 8  # px: between vectors, how far round the hole, between the fit's nodes
 MLS_SOFT = 6.0  # px, below which distances do not differ
 STIFF = 0.05  # of the vectors' spread: a weak pull to constant flow, for where they all lie on one line
+BATCH = 8  # neighbours whose flow a network estimates together, both ways
 UNIT = 100.0  # px: lengths near 1 keep the fit's sums well conditioned
 
 Model = Callable[[np.ndarray, np.ndarray], np.ndarray]  # (h, w, 2) px, (h, w) bool trusted -> (h, w, 2)
@@ -53,18 +54,24 @@ def neighbour_flows(
     """
     near = [grow(~k, MARGIN) for k in known]
 
-    def both_ways(t: int) -> tuple[np.ndarray, np.ndarray]:
-        return estimate(filled[t], filled[t + 1]), estimate(filled[t + 1], filled[t])
+    def both_ways(t: int) -> list[np.ndarray]:
+        return [estimate(filled[t], filled[t + 1]), estimate(filled[t + 1], filled[t])]
 
-    def completed(pair: tuple[int, tuple[np.ndarray, np.ndarray]]) -> dict[str, tuple[np.ndarray, np.ndarray]]:
+    def completed(pair: tuple[int, list[np.ndarray]]) -> dict[str, tuple[np.ndarray, np.ndarray]]:
         t, (there, back) = pair
         trusted = trusted_flow(there, back, near[t], near[t + 1]), trusted_flow(back, there, near[t + 1], near[t])
         return {name: (MODELS[name](there, trusted[0]), MODELS[name](back, trusted[1])) for name in models}
 
     pairs = range(len(filled) - 1)
-    # another estimator than DIS may be a network, of which two at once are no faster
-    beside = estimate is dis_flow or (isinstance(estimate, StoredFlow) and estimate.is_dis)
-    flows = at_once(both_ways, pairs) if beside else [both_ways(t) for t in pairs]
+    if isinstance(estimate, StoredFlow) and not estimate.is_dis:
+        # a network, of which two threads are no faster; but a batch is
+        flows = []
+        for n in range(0, len(pairs), BATCH):
+            part = [(filled[t], filled[t + 1]) for t in pairs[n : n + BATCH]]
+            made = estimate.pairs([*part, *((b, a) for a, b in part)])
+            flows += [list(pair) for pair in zip(made[: len(part)], made[len(part) :], strict=True)]
+    else:
+        flows = at_once(both_ways, pairs)
     found = at_once(completed, enumerate(flows))
     return {name: Neighbours([f[name][0] for f in found], [f[name][1] for f in found]) for name in models}
 

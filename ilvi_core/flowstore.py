@@ -40,20 +40,31 @@ class StoredFlow:
 
     def __call__(self, a: np.ndarray, b: np.ndarray) -> np.ndarray:
         """a, b: (H, W, 3) float32 in 0..1. Returns (H, W, 2) float32, px from a to b."""
+        return self.pairs([(a, b)])[0]
+
+    def pairs(self, several: Sequence[tuple[np.ndarray, np.ndarray]]) -> list[np.ndarray]:
+        """The same for several pairs; what is not stored is estimated together, where the estimator can do that."""
+        names = [self._name_of(a, b) for a, b in several]
+        found = [self._stored(name, pair[0].shape[:2]) for name, pair in zip(names, several, strict=True)]
+        lacking = [n for n, flow in enumerate(found) if flow is None]
+        asked = [several[n] for n in lacking]
+        together = getattr(self._estimate, "pairs", None)
+        made = together(asked) if together and asked else [self._estimate(a, b) for a, b in asked]
+        for n, flow in zip(lacking, made, strict=True):
+            half = flow.astype(np.float16)
+            found[n] = half
+            self._keep(names[n], half)
+        with self._lock:
+            self.estimated, self.reused = self.estimated + len(lacking), self.reused + len(several) - len(lacking)
+            self.asked()
+        return [flow.astype(np.float32) for flow in found if flow is not None]
+
+    def _name_of(self, a: np.ndarray, b: np.ndarray) -> str:
         digest = hashlib.blake2b(self._name.encode(), digest_size=16)
         for picture in (a, b):
             digest.update(repr(picture.shape).encode())
             digest.update(np.ascontiguousarray(picture, np.float32).data)
-        name = digest.hexdigest() + ".npy"
-        flow = self._stored(name, a.shape[:2])
-        there = flow is not None
-        if flow is None:
-            flow = self._estimate(a, b).astype(np.float16)
-            self._keep(name, flow)
-        with self._lock:
-            self.estimated, self.reused = self.estimated + (not there), self.reused + there
-            self.asked()
-        return flow.astype(np.float32)
+        return digest.hexdigest() + ".npy"
 
     def _stored(self, name: str, shape: tuple[int, ...]) -> np.ndarray | None:
         for folder in (self._folder, *self._others):

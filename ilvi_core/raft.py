@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 import torch
 from torch.nn import functional
@@ -11,6 +13,7 @@ from ilvi_core.host.errors import DeviceError, InputError
 from ilvi_core.weights import WeightFile, read_weights
 
 STEP = 8  # the feature encoder's stride: sides have to be multiples
+BATCH = 8  # pairs
 SMALLEST = 128  # pixels; below it the correlation pyramid's fourth level would be a single cell
 _BUILDERS = {"raft_large": optical_flow.raft_large, "raft_small": optical_flow.raft_small}
 
@@ -40,19 +43,31 @@ class RaftFlow:
 
         Errors: ValueError for shapes that do not fit; DeviceError when the GPU's memory is too small.
         """
-        if a.ndim != 3 or a.shape[2] != 3 or a.shape != b.shape:
-            raise ValueError(f"a and b have shapes {a.shape} and {b.shape}, expected one shape (H, W, 3)")
-        height, width = a.shape[:2]
+        return self.pairs([(a, b)])[0]
+
+    def pairs(self, several: Sequence[tuple[np.ndarray, np.ndarray]]) -> list[np.ndarray]:
+        """The same for several pairs of one size, BATCH of them at once on a GPU."""
+        first = several[0][0]
+        for a, b in several:
+            if a.ndim != 3 or a.shape[2] != 3 or a.shape != b.shape or a.shape != first.shape:
+                raise ValueError(f"a and b have shapes {a.shape} and {b.shape}, expected one shape (H, W, 3)")
+        size = BATCH if self.device.type == "cuda" else 1
+        return [flow for n in range(0, len(several), size) for flow in self._batch(several[n : n + size])]
+
+    def _batch(self, several: Sequence[tuple[np.ndarray, np.ndarray]]) -> list[np.ndarray]:
+        height, width = several[0][0].shape[:2]
         top, bottom = _margins(height)
         left, right = _margins(width)
         try:
             with torch.inference_mode():
-                pair = torch.from_numpy(np.stack([a, b]).astype(np.float32, copy=False)).to(self.device)
-                pair = pair.permute(0, 3, 1, 2) * 2 - 1  # RAFT was trained on -1..1
-                pair = functional.pad(pair, (left, right, top, bottom), mode="replicate")
-                flow = self.model(pair[:1], pair[1:], num_flow_updates=self.updates)[-1]
-                flow = flow[0, :, top : top + height, left : left + width].permute(1, 2, 0)
-                return np.ascontiguousarray(flow.float().cpu().numpy())
+                stack = np.stack([picture for pair in several for picture in pair]).astype(np.float32, copy=False)
+                frames = (
+                    torch.from_numpy(stack).to(self.device).permute(0, 3, 1, 2) * 2 - 1
+                )  # RAFT was trained on -1..1
+                frames = functional.pad(frames, (left, right, top, bottom), mode="replicate")
+                flow = self.model(frames[::2], frames[1::2], num_flow_updates=self.updates)[-1]
+                flow = flow[..., top : top + height, left : left + width].permute(0, 2, 3, 1)
+                return [np.ascontiguousarray(one) for one in flow.float().cpu().numpy()]
         except torch.OutOfMemoryError as error:
             hint = "Use a smaller working size, or a machine with more GPU memory."
             raise DeviceError(f"RAFT needs more memory than {self.device} has for {width}x{height}.", hint) from error

@@ -79,6 +79,27 @@ def test_flow_is_estimated_once_for_the_same_pictures(tmp_path):
     assert estimate.calls == 4
 
 
+def test_several_pairs_are_estimated_together_where_they_are_not_stored(tmp_path):
+    class Batched(Estimator):
+        batches = ()
+
+        def pairs(self, several):
+            self.batches += (len(several),)
+            return [self(a, b) for a, b in several]
+
+    pictures = [np.full((4, 6, 3), v, np.float32) for v in (0, 0.25, 0.5, 1)]
+    asked = list(zip(pictures, pictures[1:], strict=False))
+    estimate, heard = Batched(), []
+    store = StoredFlow(estimate, "raft", tmp_path)
+    store.asked = lambda: heard.append(store.estimated + store.reused)
+    alone = store(*asked[1])
+    flows = store.pairs(asked)
+    assert estimate.batches == (1, 2)
+    assert heard == [1, 4]
+    assert np.array_equal(flows[1], alone)
+    assert [round(float(f.mean()), 3) for f in flows] == [0.25, 0.25, 0.5]
+
+
 def test_damaged_flow_is_estimated_again_and_mended(tmp_path):
     a, b = np.zeros((4, 6, 3), np.float32), np.ones((4, 6, 3), np.float32)
     estimate = Estimator()

@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 import math
+from pathlib import Path
 
 import cv2
 import numpy as np
 import pytest
+import torch
+from torchvision.models.optical_flow import raft_small
 
 from ilvi_core import flow as flows
 from ilvi_core import weights
 from ilvi_core.flow import both_known, consistent, dis_flow, estimator, inside, interval_flows, sample
+from ilvi_core.raft import RaftFlow
 
 RNG = np.random.default_rng(8)
 HEIGHT, WIDTH = 13, 17
@@ -229,3 +233,16 @@ def test_a_sample_with_any_weight_on_an_unknown_pixel_is_not_known():
     flow[3, 3] = 1 / 32  # the unknown corner counts for 1/1024
     assert not both_known(known, known, flow)[3, 3]
     assert both_known(known, known, np.zeros_like(flow))[3, 3]
+
+
+def test_raft_gives_a_batch_what_it_gives_each_pair(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("ILVI_WEIGHTS", str(tmp_path / "weights"))
+    torch.manual_seed(0)
+    torch.save(raft_small(weights=None).state_dict(), tmp_path / "mine.pth")
+    raft = RaftFlow(weights.import_file(tmp_path / "mine.pth", "raft_small"), updates=2)
+    pictures = RNG.random((4, 40, 56, 3), np.float32)
+    several = list(zip(pictures, pictures[1:], strict=False))
+    for alone, together in zip([raft(a, b) for a, b in several], raft._batch(several), strict=True):
+        np.testing.assert_allclose(together, alone, atol=1e-3)
+    with pytest.raises(ValueError, match="expected one shape"):
+        raft.pairs([several[0], (pictures[0, :8], pictures[1, :8])])

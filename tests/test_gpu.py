@@ -91,3 +91,17 @@ def test_inpaint_on_the_gpu_learns_the_known_region():
     error = np.abs(result[hole].astype(float) - plate[hole]).mean()
     grey = np.abs(plate[hole].astype(float) - plate[~hole].mean(0)).mean()
     assert error < 0.7 * grey
+
+
+@pytest.mark.parametrize("remainder", ["smooth", "exemplar", "network"])
+def test_ilvi_gives_on_the_gpu_what_it_gives_on_the_cpu(remainder):
+    random = np.random.default_rng(0)
+    wide = np.kron(random.random((12, 40, 3)), np.ones((8, 8, 1)))
+    truth = np.stack([wide[:, 8 * t : 8 * t + 160] for t in range(8)])
+    matte = np.zeros(truth.shape[:3], np.uint8)
+    matte[:, 30:62, 60:100] = 255
+    plate = np.round(np.where(matte[..., None] > 0, 1.0, truth) * 255).astype(np.uint8)
+    settings = {"method": "ilvi", "remainder": remainder, "max_updates": 20}
+    cpu, gpu = (ilvi_core.inpaint(plate, matte, settings, device=name) for name in ("cpu", "cuda:0"))
+    np.testing.assert_array_equal(gpu[0, :8], plate[0, :8])
+    assert np.abs(cpu.astype(int) - gpu).mean() < (1 if remainder != "network" else 4)
