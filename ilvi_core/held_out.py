@@ -25,6 +25,7 @@ LEAST_SHARE = 0.1  # of an addition; less is not seen
 LEAST_TRIALS = 3  # that must all gain: by chance alone one in eight times
 # of the share that is best in the trials: half of it has three quarters of the gain where they are right, and does no
 # harm while they overrate it by less than four
+HARM = 0.02  # of the smooth fill's error, by which the prior's share may be worse in the trials
 CAUTION = 0.5
 
 
@@ -161,27 +162,39 @@ def shifted(mask: np.ndarray, dx: int, dy: int) -> np.ndarray:
     return out
 
 
-def judged(plate: np.ndarray, smooth: np.ndarray, added: np.ndarray, its: list[Trial]) -> Verdict:
+def judged(plate: np.ndarray, smooth: np.ndarray, added: np.ndarray, its: list[Trial], prior: float = 0.0) -> Verdict:
     """What adding `added` to the smooth fill is worth in one region's trials.
 
     plate, smooth, added: (T, h, w, 3): the truth of the trials, the smooth fill with all trials held out, and what the
     filler adds to it. Each trial is judged with the share that the others find best, so that it has to hold elsewhere;
     accepted when there are LEAST_TRIALS, each of them gains, and together they gain clearly. Of the share that is best
-    in the trials CAUTION is taken.
+    in the trials CAUTION is taken.  prior: the share that is taken where the trials cannot tell, or are too few, and do
+    not speak against it.
     """
     table = np.array([sums for trial in its if (sums := _sums(plate, smooth, added, trial.mask))[0]])
     if len(table) < LEAST_TRIALS:
-        return Verdict(0.0, 0.0, 0.0, False)
+        return _by_prior(table, prior)
     errors = np.empty(len(table))
     for n, (_, base, product, square) in enumerate(table):
         share = CAUTION * best_share(np.delete(table, n, 0))
         errors[n] = base - 2 * share * product + share * share * square
     gains, share = table[:, 1] - errors, CAUTION * best_share(table)
     accepted = bool(gains.min() > 0 and gains.sum() > CLEARLY * table[:, 1].sum() and share >= LEAST_SHARE)
+    if not accepted and prior:
+        return _by_prior(table, prior)
     pixels = table[:, 0].sum()
     return Verdict(
         float(table[:, 1].sum() / pixels), float(errors.sum() / pixels), share if accepted else 0.0, accepted
     )
+
+
+def _by_prior(table: np.ndarray, prior: float) -> Verdict:
+    """The prior's share, unless in the trials there are it does harm. table: rows as from `_sums`, or none."""
+    pixels, base, product, square = table.sum(0) if len(table) else np.zeros(4)
+    error = base - 2 * prior * product + prior * prior * square
+    accepted = prior > 0 and error <= (1 + HARM) * base
+    count = max(float(pixels), 1.0)
+    return Verdict(float(base) / count, float(error) / count, prior if accepted else 0.0, bool(accepted))
 
 
 def best_share(table: np.ndarray) -> float:

@@ -182,12 +182,16 @@ class Hybrid(Solver):
 
     def _share(self, phase: str, number: int) -> Callable[[int, int], None]:
         """Progress over all windows, with an estimate of what is left."""
-        began = time.monotonic()
+        began: list[float] = []  # with the first tick: what comes before it is another kind of work
 
         def tick(done: int, total: int) -> None:
             self._stop_if_asked()
+            if not began:
+                began.append(time.monotonic())
             all_done, everything = number * total + done, self._count * total
-            left = (time.monotonic() - began) / max(done, 1) * (everything - all_done)
+            left = None
+            if done > 1:
+                left = (time.monotonic() - began[0]) / (done - 1) * (everything - all_done)
             self.report.progress(phase, all_done, everything, None, left)
 
         return tick

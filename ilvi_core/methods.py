@@ -30,6 +30,7 @@ METHODS = {
             "known pixels of other frames first, then learning for what no frame shows (ours)",
             flow=True,
             terms=(RECONSTRUCTION, FLOW, CONSISTENCY, PERCEPTUAL, GUARD),
+            version=2,
         ),
         Method("dip", "Deep Image Prior: one network for each frame", single_frame=True),
         Method("dip-vid", "one network for the whole window, image loss alone"),

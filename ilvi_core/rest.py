@@ -21,6 +21,7 @@ from ilvi_core.smooth import smooth_fill
 SURE = 0.5  # confidence above which a donor is believed
 LEAST_PIXELS, LEAST_PART = 64, 0.002  # of all frames, and of the hole: less remainder is not worth a training
 CONTEXT = 0.5  # of the remainder's longer side, that the network sees round it
+PRIOR = 0.25  # share of the exemplars where the test cannot tell: right more often than not, little harm where wrong
 TEST_KEYS = 1  # key frames that the exemplars are tested with: the others would fare alike, and each takes seconds
 SMOOTH, EXEMPLAR, NETWORK = "smooth", "exemplar", "network"
 CODES = {SMOOTH: 1, EXEMPLAR: 2, NETWORK: 3}  # in Rest.chosen; 0: donors, or known
@@ -169,7 +170,7 @@ def _exemplars(scene: Scene, asked: bool, device: str) -> Added:
         added, reached, _ = carried_exemplars(
             scene.hidden, missing, scene.known & ~missing, scene.flows, device, TEST_KEYS
         )
-        verdicts = _verdicts(scene, added, [Trial(t.region, t.mask & reached) for t in scene.tested])
+        verdicts = _verdicts(scene, added, [Trial(t.region, t.mask & reached) for t in scene.tested], PRIOR)
         if not any(v.accepted for v in verdicts):
             return np.zeros_like(scene.fill), verdicts
     added, _, keys = carried_exemplars(scene.fill, scene.rest, scene.known, scene.flows, device, KEYS)
@@ -195,9 +196,9 @@ def _network(scene: Scene, asked: bool, learn_it: Callable[[Lesson], Learned]) -
     return added, _verdicts(scene, _beyond_smooth(learned.picture, missing), scene.tested)
 
 
-def _verdicts(scene: Scene, added: np.ndarray, tested: list[Trial]) -> list[Verdict]:
+def _verdicts(scene: Scene, added: np.ndarray, tested: list[Trial], prior: float = 0.0) -> list[Verdict]:
     numbers = range(1, scene.count + 1)
-    return [judged(scene.fill, scene.hidden, added, [t for t in tested if t.region == n]) for n in numbers]
+    return [judged(scene.fill, scene.hidden, added, [t for t in tested if t.region == n], prior) for n in numbers]
 
 
 def _beyond_smooth(picture: np.ndarray, missing: np.ndarray) -> np.ndarray:

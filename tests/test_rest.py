@@ -274,3 +274,16 @@ def test_the_box_has_context_and_stays_in_the_frame() -> None:
     _, rest, _ = pan(2, 2)
     rows, columns = around(rest, 0.5)
     assert (rows.start, rows.stop, columns.start, columns.stop) == (8, 56, 22, 74)
+
+
+def test_where_the_test_cannot_tell_the_prior_decides_unless_it_does_harm():
+    random = np.random.default_rng(0)
+    plate = random.random((1, 32, 32, 3)).astype(np.float32)
+    smooth, mask = np.full_like(plate, 0.5), np.ones((1, 32, 32), bool)
+    right, wrong = (plate - smooth) * 0.5, (smooth - plate) * 0.5
+    assert judged(plate, smooth, right, [], prior=0.25) == Verdict(0.0, 0.0, 0.25, True)
+    assert not judged(plate, smooth, right, [], prior=0.0).accepted
+    one = [Trial(1, mask)]
+    assert judged(plate, smooth, right, one, prior=0.25).share == 0.25
+    assert not judged(plate, smooth, wrong, one, prior=0.25).accepted
+    assert not judged(plate, smooth, right, one).accepted  # without a prior one trial is no test
