@@ -10,7 +10,7 @@ import torch
 
 from ilvi_core.complete import Neighbours
 from ilvi_core.exemplar import carried_exemplars, exemplar_fill
-from ilvi_core.held_out import CAUTION, Trial, judged, regions, shifted, trials
+from ilvi_core.held_out import CAUTION, Trial, Verdict, judged, regions, shifted, trials
 from ilvi_core.host.errors import Cancelled
 from ilvi_core.host.job import SolveSettings
 from ilvi_core.learned import Lesson, learn
