@@ -63,7 +63,9 @@ def beside(sink: Sink, frames: tuple[int, ...]) -> Path:
 
 def _set_unfinished_aside(folder: Path, report: Report) -> None:
     """Make way for a new solve: an unfinished one is kept beside it, a finished one is replaced."""
-    begun = list(folder.glob("checkpoint-*.safetensors")) or list(folder.glob("fill/*.npy"))
+    begun = [*folder.glob("checkpoint-*.safetensors"), *folder.glob("checkpoint-*.npz")] or list(
+        folder.glob("fill/*.npy")
+    )
     entry = try_open(folder)
     if begun and (entry is None or not entry.solved):
         number = 1

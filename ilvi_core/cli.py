@@ -173,7 +173,8 @@ def _job_options(render: argparse.ArgumentParser) -> argparse._ArgumentGroup:
         action="append",
         default=[],
         metavar="FRAME=FILE",
-        help="ilvi: a picture of a frame without the object (a clean plate, a painted key frame); repeatable",
+        help="ilvi: a picture of a frame without the object (a clean plate, a painted key frame); repeatable; "
+        "a negative frame is written --clean-plate=-5=FILE",
     )
     solve.add_argument("--donor-holdout", metavar="P", help="ilvi: a matte of pixels that are not to be copied from")
     solve.add_argument("--size", metavar="WxH", help="the network's working size; the output keeps the plate's")

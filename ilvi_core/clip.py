@@ -198,7 +198,14 @@ class Loader:
         planes = {name: picture.planes[name] for name in picture.rgb_names}
         picture = dataclasses.replace(picture, planes=planes, origin=None)
         if frame in self._hints.clean:
-            picture = picture.replaced(read_clean(self._hints.clean[frame], frame, picture), hole.astype(np.float32))
+            clean = read_clean(self._hints.clean[frame], frame, picture)
+            lacking = int((hole & ~np.isfinite(clean).all(-1)).sum())
+            if lacking:
+                raise InputError(
+                    f"The clean plate of frame {frame} has no finite value at {lacking} pixels of the hole.",
+                    "Write it with the whole frame as its data window.",
+                )
+            picture = picture.replaced(np.nan_to_num(clean), hole.astype(np.float32))
         return picture, hole
 
     def painted(self, frame: int) -> bool:
@@ -288,7 +295,8 @@ class _Survey:
 
 
 def read_clean(clean: Source, frame: int, plate: Picture) -> np.ndarray:
-    """What a clean plate shows, (H, W, 3) over the plate picture's data window; InputError when it does not fit."""
+    """What a clean plate shows, (H, W, 3) over the plate picture's data window, NaN beyond its own; InputError when it
+    does not fit."""
     picture = clean.read(clean.frames[0])
     _check_same_size("clean plate", frame, picture, plate)
     if picture.encoding != plate.encoding:
@@ -298,7 +306,7 @@ def read_clean(clean: Source, frame: int, plate: Picture) -> np.ndarray:
         )
     theirs, ours, at = picture.display_window, plate.display_window, picture.data_window
     at = Box(at.x - theirs.x + ours.x, at.y - theirs.y + ours.y, at.width, at.height)
-    return place(picture.rgb(), at, plate.data_window)
+    return place(picture.rgb(), at, plate.data_window, np.nan)
 
 
 def _check_same_size(what: str, frame: int, picture: Picture, plate: Picture) -> None:

@@ -71,6 +71,7 @@ def find_donors(
     motion: str = "auto",
     painted: Collection[int] = (),
     wanted: Collection[int] | None = None,
+    usable: np.ndarray | None = None,
 ) -> Donors:
     """Fill the holes of a clip from its own known pixels.
 
@@ -78,17 +79,15 @@ def find_donors(
     the transitive fill, as soon as that is there.  estimate: flow between neighbours.  tick(done, total): per frame.
     motion: a name of MOTIONS.  painted: frames that an artist painted, wholly known: donors that go before all others.
     wanted: frames whose donors are computed, None for all; the others keep the first fill and are context.
+    usable: (T, h, w) bool, what may be copied from; None for all that is known.
     """
     assumed, painted = MOTIONS[motion], frozenset(painted)
-    if painted:
-        known = known.copy()
-        known[sorted(painted)] = True
     filled = np.stack(at_once(lambda t: smooth_fill(plate[t], known[t]), range(len(plate))))
     if known.all() or len(plate) < 2:
         early(filled, np.zeros_like(known))
         return _nothing_found(filled, known)
     flows = neighbour_flows(filled, known, estimate, assumed.models) if assumed.models else _still(assumed, known)
-    clear = clear_masks(known)
+    clear = clear_masks(known if usable is None else known & usable)
     arrivals = {name: arrivals_of(flows[name], filled, clear, known) for name in flows}
     model = min(flows, key=lambda name: disagreement(arrivals[name]))
     first, covered = first_fill(filled, known, arrivals[model])

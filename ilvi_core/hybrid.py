@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import time
 from collections.abc import Callable, Collection
 from functools import partial
@@ -24,6 +25,8 @@ from ilvi_core.warm import Warm
 from ilvi_core.work import FolderWork, MemoryWork
 
 LONG = 64  # frames of a window, unless the settings say otherwise
+MOST_PIXELS, SHORTEST = 64 * 2 * 384 * 192, 16  # of all frames of a window; and frames, however large they are
+ENOUGH = 0.5  # of what is known of a frame, that a donor holdout must leave for its flow
 OVERLAP = 20  # frames beyond a window's ends, whose pixels are donors too: the farthest that donors are taken from
 SURE = 0.5  # confidence from which a pixel counts as seen in another frame
 
@@ -64,8 +67,13 @@ class Hybrid(Solver):
 
     def windows(self) -> list[range]:
         """Runs of frames of about the same length; says so where a run is hole alone."""
-        runs = windows(len(self.clip.frames), self.settings.window or LONG)
+        pixels = self.clip.size[0] * self.clip.size[1]
+        longest = self.settings.window or max(min(LONG, MOST_PIXELS // pixels), SHORTEST)
+        runs = windows(len(self.clip.frames), longest)
         self._count = len(runs)
+        self._recall()
+        if self.clip.donors is not None and not (self.clip.known & self.clip.donors).any():
+            self._warn("no-donors", "The donor holdout covers everything that is known: nothing may be copied from.")
         self._warn_unseen([self._with_context(run) for run in runs])
         return runs
 
@@ -73,6 +81,7 @@ class Hybrid(Solver):
         """The fills of one window."""
         frames, context = self.clip.frames[run.start : run.stop], self._with_context(run)
         if self._adopted(number, frames, context, wanted):
+            self._recall()
             return
         arrays = self.work.stage(number)
         if arrays is None:
@@ -82,7 +91,16 @@ class Hybrid(Solver):
             self.report.info(f"Going on with frames {frames[0]}-{frames[-1]}: what donors give is there.")
         with self.solved.timed("full size"):
             self._put_fills(number, frames, arrays, wanted)
-        self.work.finish_hybrid(number, frames)
+        record = {"hole": self._hole_of(frames, arrays), "remainder": json.loads(arrays["record"].tobytes())}
+        self.work.finish_hybrid(number, frames, record)
+        self._recall()
+
+    def _recall(self) -> None:
+        """The record of all windows that are there, whoever solved them and when."""
+        self.solved.hole, self.solved.remainder = {}, []
+        for record in self.work.records():
+            self.solved.hole.update(record["hole"])
+            self.solved.remainder.append(record["remainder"])
 
     def _with_context(self, run: range) -> range:
         return range(max(run.start - OVERLAP, 0), min(run.stop + OVERLAP, len(self.clip.frames)))
@@ -106,13 +124,16 @@ class Hybrid(Solver):
         part = slice(context.start, context.stop)
         plate, known = self.clip.plate[part], self.clip.known[part]
         usable = known if self.clip.donors is None else known & self.clip.donors[part]
+        # what is held out moves by itself: flow goes on behind it as behind the hole, where enough is left to tell how
+        enough = usable.mean((1, 2)) >= ENOUGH * known.mean((1, 2))
+        seen = np.where(enough[:, None, None], usable, known)
         inside = range(run.start - context.start, run.stop - context.start)
         painted = [i - context.start for i in self.clip.painted if i in context]
         self._watch_flow(2 * (len(context) - 1))
         with self.solved.timed("donors"):
             donors = find_donors(
                 plate,
-                usable,
+                seen,
                 self._first(context),
                 self._estimate or dis_flow,
                 self.device,
@@ -120,19 +141,21 @@ class Hybrid(Solver):
                 motion=self.settings.motion,
                 painted=painted,
                 wanted=inside,
+                usable=usable,
             )
         if isinstance(self._estimate, StoredFlow):
             self._estimate.asked = lambda: None
         self._count_flow()
         with self.solved.timed("remainder"):
-            fill, chosen = self._fill_rest(number, run, inside, donors)
+            fill, record = self._fill_rest(number, run, inside, donors)
         of_run = slice(inside.start, inside.stop)
         arrays = {name: getattr(donors, name)[of_run] for name in ("confidence", "source", "address")}
         arrays["confidence"] = np.where(self.clip.known[run.start : run.stop], 1, arrays["confidence"])
-        return {"fill": fill, "chosen": chosen, **{k: np.ascontiguousarray(v) for k, v in arrays.items()}}
+        arrays["record"] = np.frombuffer(json.dumps(record).encode(), np.uint8)
+        return {"fill": fill, **{k: np.ascontiguousarray(v) for k, v in arrays.items()}}
 
-    def _fill_rest(self, number: int, run: range, inside: range, donors: Donors) -> tuple[np.ndarray, np.ndarray]:
-        """What no donor shows of the window's frames, filled, and by whom; see `Rest`."""
+    def _fill_rest(self, number: int, run: range, inside: range, donors: Donors) -> tuple[np.ndarray, dict[str, Any]]:
+        """The window's fill with what no donor shows, and the record of who filled it; see `Rest`."""
         part, of_run = slice(run.start, run.stop), slice(inside.start, inside.stop)
         plate, known = self.clip.plate[part], self.clip.known[part]
         if donors.flows is None or len(run) < 2:  # one frame has nothing to test a filler with
@@ -157,11 +180,8 @@ class Hybrid(Solver):
             tick=self._share("remainder", number),
             stop=self.report.stop,
         )
-        frames = self.clip.frames
-        self.solved.remainder.append(
-            {"frames": [frames[run.start], frames[run.stop - 1]], "hole": int((~known).sum()), **rest.record}
-        )
-        return rest.fill, rest.chosen
+        ends = [self.clip.frames[run.start], self.clip.frames[run.stop - 1]]
+        return rest.fill, {"frames": ends, "hole": int((~known).sum()), **rest.record}
 
     def _watch_flow(self, pairs: int) -> None:
         """The flow of a window says how far it is, and stops when asked to."""
@@ -202,7 +222,6 @@ class Hybrid(Solver):
         tick = self._share("fill", number)
         for index, frame in enumerate(frames):
             one = SolvedFrame(*(arrays[name][index] for name in ("fill", "confidence", "source", "address")))
-            self._count_hole(frame, index, arrays)
             if frame in wanted:
                 if self._plates is None:
                     self.work.put_fill(frame, one.fill)
@@ -210,13 +229,16 @@ class Hybrid(Solver):
                     self.work.put_full(frame, at_full_size(frame, one, self._plates))
             tick(index + 1, len(frames))
 
-    def _count_hole(self, frame: int, index: int, arrays: dict[str, np.ndarray]) -> None:
-        """For the record: how much of a frame's hole other frames show."""
-        hole = ~self.clip.known[self.clip.frames.index(frame)]
-        if hole.any():
-            sure = arrays["confidence"][index][hole]
-            self.solved.hole[str(frame)] = {
-                "pixels": int(hole.sum()),
-                "seen": round(float((sure > SURE).mean()), 4),
-                "confidence": round(float(sure.mean()), 4),
-            }
+    def _hole_of(self, frames: tuple[int, ...], arrays: dict[str, np.ndarray]) -> dict[str, dict[str, float]]:
+        """For the record: how much of each frame's hole other frames show."""
+        found = {}
+        for index, frame in enumerate(frames):
+            hole = ~self.clip.known[self.clip.frames.index(frame)]
+            if hole.any():
+                sure = arrays["confidence"][index][hole]
+                found[str(frame)] = {
+                    "pixels": int(hole.sum()),
+                    "seen": round(float((sure > SURE).mean()), 4),
+                    "confidence": round(float(sure.mean()), 4),
+                }
+        return found

@@ -60,7 +60,7 @@ def of_entry(entry: Entry) -> Findings:
         )
     hole = {int(frame): found for frame, found in record["done"]["hole"].items()}
     total = sum(found["pixels"] for found in hole.values())
-    seen = sum(found["pixels"] * found["seen"] for found in hole.values()) / max(total, 1)
+    seen = sum(found["pixels"] * found["seen"] for found in hole.values()) / total if total else 1.0
     fillers: dict[str, float] = {}
     for window in record["done"]["remainder"]:
         for name, share in window["shares"].items():
@@ -103,7 +103,7 @@ def _findings(clip: Clip, covered: np.ndarray) -> Findings:
     holes = {n: ~known for n, known in enumerate(clip.known) if not known.all()}
     by_frame = {clip.frames[n]: round(float(covered[n][hole].mean()), 4) for n, hole in holes.items()}
     total = sum(int(hole.sum()) for hole in holes.values())
-    seen = sum(int(covered[n][hole].sum()) for n, hole in holes.items()) / max(total, 1)
+    seen = sum(int(covered[n][hole].sum()) for n, hole in holes.items()) / total if total else 1.0
     most = int(np.argmax(clip.coverage))
     mean = float(np.mean(clip.coverage))
     return Findings(len(holes), mean, clip.coverage[most], clip.frames[most], seen, by_frame, {}, False)
@@ -120,7 +120,8 @@ def in_words(found: Findings) -> list[str]:
         shares = ", ".join(f"{name} {share:.0%}" for name, share in sorted(found.remainder.items()) if share >= 0.005)
         lines.append(f"What filled it: {shares}.")
     named = ", ".join(f"{frame} ({found.by_frame[frame]:.0%} seen)" for frame in found.worst)
-    lines.append(f"Worst frames: {named}.")
+    if named:
+        lines.append(f"Worst frames: {named}.")
     lines.append(_verdict(found))
     if not found.solved:
         lines.append("It is not solved yet: this is a quick look, along the flow alone.")
@@ -129,6 +130,8 @@ def in_words(found: Findings) -> list[str]:
 
 def _verdict(found: Findings) -> str:
     unseen = 1 - found.seen
+    if not found.by_frame:
+        return "Every hole is painted: there is nothing to find."
     if unseen < EASY:
         return "An easy clip: nearly everything behind the object is seen in some frame."
     advice = f"A painted frame helps most where least is seen: --clean-plate {found.worst[0]}=FILE."

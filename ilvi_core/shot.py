@@ -46,7 +46,8 @@ class Shot:
 
     def sink(self) -> Sink:
         """Where the job's frames go, when it names an output. InputError for whatever can be refused beforehand."""
-        sink = open_sink(self.job.output, self.plate, self.written, [self.matte], self.suffix)
+        hints = [*self.hints.clean.values(), *([self.hints.holdout] if self.hints.holdout else [])]
+        sink = open_sink(self.job.output, self.plate, self.written, [self.matte, *hints], self.suffix)
         if self.comp.aov and sink.path(self.written[0]).suffix.lower() != ".exr":
             raise InputError("AOVs are layers of EXR files, and the output is none.", "Name it .exr.")
         return sink
@@ -83,7 +84,7 @@ def open_shot(job: Job, report: Report) -> Iterator[Shot]:
 
 
 def _hints(job: Job, settings: SolveSettings, plate: Source, frames: tuple[int, ...]) -> Hints:
-    """Clean plates and donor holdout, opened. They are stills: nothing of theirs stays open."""
+    """Clean plates and donor holdout, opened."""
     if not job.clean_plates and job.holdout is None:
         return Hints()
     if settings.method != OURS:

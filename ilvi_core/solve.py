@@ -205,7 +205,8 @@ class Solver:
 
     def _warn_unseen(self, runs: Sequence[range]) -> None:
         """Where a whole run is hole."""
-        unseen = [self.clip.frames[i] for run in runs for i in run if not self.clip.known[run.start : run.stop].any()]
+        blank = {i for run in runs for i in run if not self.clip.known[run.start : run.stop].any()}
+        unseen = [self.clip.frames[i] for i in sorted(blank)]  # runs may overlap
         if unseen:
             self._warn(
                 "nothing-known",

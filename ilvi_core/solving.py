@@ -104,7 +104,7 @@ class Solving:
         kept = {
             k: v
             for k, v in self.entry.manifest.items()
-            if k not in ("view", "files", "boxes", "windows", "updates", "warm")
+            if k not in ("view", "files", "boxes", "records", "windows", "updates", "warm")
         }
         self.entry.manifest = kept
         clear(self.entry.folder)
@@ -170,8 +170,9 @@ class Solving:
         if from_near is not None and not work.begun():
             self.entry.manifest["warm"] = self._say_warm(from_near)
         every = self.shot.job.run.checkpoint_every
-        # a network of one frame is not kept, so in a cache its fill is: other steps of the range may be asked for
-        whole = self.how.asked is not None and METHODS[settings.method].single_frame
+        # a network of one frame is not kept, and ilvi has none, so in a cache the fill is: other steps of the range may
+        # be asked for
+        whole = self.how.asked is not None and (METHODS[settings.method].single_frame or settings.method == OURS)
         wanted = set(clip.frames if whole else self.shot.written)
         first = None if previews is None else previews.first
         solved = solve_clip(

@@ -47,6 +47,7 @@ class MemoryWork:
     def __init__(self) -> None:
         self._fills: dict[int, np.ndarray] = {}
         self._boxes: dict[int, Box] = {}
+        self._records: list[dict[str, Any]] = []
 
     def windows_done(self) -> int:
         return 0
@@ -81,8 +82,12 @@ class MemoryWork:
     def put_stage(self, window: int, arrays: dict[str, np.ndarray]) -> None:
         """Nothing to keep it in."""
 
-    def finish_hybrid(self, window: int, frames: tuple[int, ...]) -> None:
-        """Nothing to save to."""
+    def finish_hybrid(self, window: int, frames: tuple[int, ...], record: dict[str, Any]) -> None:
+        self._records.append(record)
+
+    def records(self) -> list[dict[str, Any]]:
+        """What was recorded of each window."""
+        return self._records
 
     def save(self, window: int, trainer: Trainer) -> None:
         """Nothing to save to."""
@@ -177,10 +182,16 @@ class FolderWork:
         publish(self.folder / name, buffer.getvalue())
         self._write({"window": window, "stage": name, "sha256": checksum(buffer.getvalue())})
 
-    def finish_hybrid(self, window: int, frames: tuple[int, ...]) -> None:
+    def finish_hybrid(self, window: int, frames: tuple[int, ...], record: dict[str, Any]) -> None:
         """A window of the method ilvi has its fills; it has no weights from which they could be made again."""
         self._guard()
+        self.entry.manifest.setdefault("records", {})[str(frames[0])] = record
         self._finish(window, frames)
+
+    def records(self) -> list[dict[str, Any]]:
+        """What was recorded of each window that is done, in order."""
+        found = self.entry.manifest.get("records", {})
+        return [found[first] for first in sorted(found, key=int)]
 
     def save(self, window: int, trainer: Trainer) -> None:
         """A checkpoint of a training in progress: the tensors under a new name, then the JSON that names them."""
@@ -227,6 +238,9 @@ class FolderWork:
     def adopt(self, number: int, frames: tuple[int, ...], other: Entry) -> None:
         """The same window, solved before by another entry: its fills and weights, checked."""
         self._guard()
+        record = other.manifest.get("records", {}).get(str(frames[0]))
+        if record is not None:
+            self.entry.manifest.setdefault("records", {})[str(frames[0])] = record
         boxes = self.entry.manifest.setdefault("boxes", {})
         boxes.update({str(f): list(other.box(f)) for f in frames if other.has_box(f)})
         for name in (weights_name(frames[0]), *map(fill_name, frames), *map(donor_name, frames)):

@@ -12,9 +12,10 @@ from typing import Any, TypeVar
 
 import numpy as np
 
+from ilvi_core.aov import with_layers
 from ilvi_core.clip import read_clean, read_matte
 from ilvi_core.composite import Extra, composite
-from ilvi_core.entry import Damaged, Entry, fill_name
+from ilvi_core.entry import Damaged, Entry, donor_name, fill_name
 from ilvi_core.files import free_bytes
 from ilvi_core.host.errors import Cancelled, IlviError, InputError
 from ilvi_core.kept import KeptFrames
@@ -40,7 +41,8 @@ def fills_of(entry: Entry, frames: Sequence[int], shot: Shot, report: Report) ->
     """
     if entry.empty:
         return entry.fill
-    if bad := entry.damage([fill_name(f) for f in frames if entry.has_fill(f)]):
+    donors = [donor_name(f) for f in frames if shot.comp.aov and entry.has_box(f)]
+    if bad := entry.damage([*(fill_name(f) for f in frames if entry.has_fill(f)), *donors]):
         text = f"{entry.folder / bad[0]} is absent or not what was put there."
         raise Damaged(text, "Solve it again, with --refresh.", entry.folder)
     lacking = [f for f in frames if not entry.has_fill(f)]
@@ -73,11 +75,13 @@ def write_frames(
     def make(frame: int) -> tuple[Path, int, list[Any]]:
         stamps = [] if kept is None else kept.stamps(frame)
         picture, pixels = shot.plate.read(frame), 0
-        if not entry.empty:
+        if entry.empty and shot.comp.aov:
+            picture = with_layers(picture, np.zeros_like(picture.rgb()), picture.data_window, None)
+        elif not entry.empty:
             values = read_matte(shot.matte, frame, picture, entry.matte_channel, shot.settings.matte_invert)
             view = (entry.box(frame), entry.curve, shot.settings, shot.comp)
             source = shot.hints.clean.get(frame)
-            clean = None if source is None else read_clean(source, frame, picture)
+            clean = None if source is None else np.nan_to_num(read_clean(source, frame, picture))
             extra = Extra(clean, entry.donors(frame) if shot.comp.aov else None, frame)
             picture, pixels = composite(picture, values, fill(frame), *view, extra)
         return sink.write(frame, picture), pixels, stamps

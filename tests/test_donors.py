@@ -236,8 +236,8 @@ def test_what_an_artist_painted_goes_before_everything() -> None:
     painted = truth.copy()
     painted[5, 20:40, 36:56, :] = (0.9, 0.1, 0.1)
     plate[5] = painted[5]
-    found = find_donors(plate, known, painted=(5,))
     known[5] = True
+    found = find_donors(plate, known, painted=(5,))
     check_sound(found, plate, known)
     np.testing.assert_array_equal(found.fill[5], plate[5])
     for t in (4, 6, 7):  # where the square of frame 5 lies in these frames
@@ -251,6 +251,26 @@ def test_what_an_artist_painted_goes_before_everything() -> None:
         assert np.abs(found.fill[t][inside] - np.float32((0.9, 0.1, 0.1))).max() < 0.13
         assert (found.source[t][inside] == 5 - t).all()
         assert (found.confidence[t][inside] >= donors.PAINTED_SURE).all()
+
+
+def test_what_is_not_usable_is_no_donor() -> None:
+    """A red thing beside the hole of frame 4 is known, and copied from unless that is forbidden."""
+    truth, known = pan(9, 4), box_hole(9)
+    plate = blanked(truth, known)
+    red = np.float32((0.9, 0.1, 0.1))
+    usable = known.copy()
+    for t in (0, 1, 2, 6, 7, 8):
+        x = 40 + 4 * (4 - t)
+        plate[t, 20:40, max(x, 0) : x + 12] = np.where(known[t, 20:40, max(x, 0) : x + 12, None], red, 0.5)
+        usable[t, 20:40, max(x, 0) : x + 12] = False
+    free, kept = find_donors(plate, known), find_donors(plate, known, usable=usable)
+
+    def redness(found: donors.Donors) -> float:
+        hole = ~known[4]
+        return float((np.abs(found.fill[4] - red).max(-1)[hole] < 0.15).mean())
+
+    assert redness(kept) < redness(free)
+    np.testing.assert_array_equal(kept.fill[known], plate[known])
 
 
 def test_only_the_frames_that_are_wanted_are_worked_on() -> None:

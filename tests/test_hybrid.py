@@ -12,7 +12,7 @@ from ilvi_core import inpaint
 from ilvi_core.cli import main
 from ilvi_core.entry import Entry
 from ilvi_core.host.errors import Cancelled, InputError
-from ilvi_core.host.job import ImageSequence, Job, RunOptions
+from ilvi_core.host.job import FrameRange, ImageSequence, Job, RunOptions
 from ilvi_core.images import open_source
 from ilvi_core.pictures import Box, Picture
 from ilvi_core.pipeline import Options, render
@@ -174,6 +174,43 @@ def test_what_is_held_out_is_no_donor(shot, cache):
     np.testing.assert_array_equal(kept[matte == 0], plate.astype(np.float32)[matte == 0])
 
 
+def test_a_clean_plate_that_does_not_cover_the_hole_is_refused(shot, cache):
+    picture = scene()[0][0]
+    picture[40, 80] = np.nan
+    on_disk(shot, [picture], "clean")
+    painted = {1004: str(shot / "clean" / "clean.1001.exr")}
+    with pytest.raises(InputError, match="no finite value at 1 pixels of the hole"):
+        render(job_for(shot, clean_plates=painted), Listener(), cache)
+
+
+def test_the_output_may_not_overwrite_a_clean_plate(shot, cache):
+    on_disk(shot, scene()[0][:8], "clean")
+    painted = {1004: str(shot / "clean" / "clean.1004.exr")}
+    with pytest.raises(InputError, match="would overwrite"):
+        render(job_for(shot, clean_plates=painted, output="clean/clean.####.exr"), Listener(), cache)
+
+
+def test_everything_painted_is_nothing_to_inspect(shot, cache, capsys):
+    on_disk(shot, scene()[0], "clean")
+    painted = {1001 + t: str(shot / "clean" / f"clean.{1001 + t}.exr") for t in range(FRAMES)}
+    job = job_for(shot, clean_plates=painted)
+    job.save(shot / "job.json")
+    render(job, Listener(), cache)
+    assert main(["inspect", str(shot / "job.json"), "--quiet", "--cache-dir", str(cache.root)]) == 0
+    assert "Every hole is painted" in capsys.readouterr().out
+
+
+def test_everything_held_out_is_said_and_filled_from_beside_the_hole(shot, cache):
+    on_disk(shot, np.ones_like(scene()[1]), "held")
+    listener = Listener()
+    done = read(render(job_for(shot, holdout=ImageSequence(str(shot / "held" / "held.####.exr"))), listener, cache))
+    assert any(code == "no-donors" for code, _ in listener.warnings)
+    truth, matte = scene()
+    inside = done[matte > 0]
+    assert inside.max() < 7.0
+    assert abs(np.median(inside) - np.median(truth[matte > 0])) < 0.1  # smooth, not black
+
+
 def test_hints_that_cannot_be_used_are_refused_in_a_sentence(shot, cache):
     on_disk(shot, scene()[0][:1], "clean")
     on_disk(shot, scene()[1][:2], "few")
@@ -293,6 +330,22 @@ def test_stopped_half_way_it_goes_on_with_what_donors_gave(shot, cache):
     assert listener.states == ["partial"]
     assert not any(phase == "donors" for phase, *_ in listener.phases)
     np.testing.assert_array_equal(again, whole)
+
+
+def test_the_record_has_every_window_whoever_solved_it(shot, cache):
+    job = job_for(shot, solve={"window": 4})
+    with pytest.raises(Cancelled):
+        render(job, Stopping("fill", 5), cache)
+    result = render(job, Listener(), cache)
+    assert len(result.record["done"]["hole"]) == FRAMES
+    assert [r["frames"] for r in result.record["done"]["remainder"]] == [[1001, 1004], [1005, 1008]]
+
+
+def test_frames_between_those_written_are_there_without_solving_again(shot, cache):
+    render(job_for(shot, frames=FrameRange(1001, 1008, 2)), Listener(), cache)
+    listener = Listener()
+    render(job_for(shot, output="all/c.####.exr", frames=FrameRange(1001, 1008)), listener, cache)
+    assert listener.states == ["fills"]
 
 
 def test_a_fill_covers_the_hole_alone_and_a_slim_entry_keeps_it(shot, cache):
