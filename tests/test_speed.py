@@ -25,8 +25,9 @@ pytestmark = [
 
 
 def the_job(**comp):
+    """By a method that trains: what the ratio of a re-render to a solve was promised for."""
     plate, matte = ImageSequence(str(CLIP / "frames" / "%05d.jpg")), ImageSequence(str(CLIP / "masks" / "%05d.png"))
-    return Job(plate, matte, "", frames=FrameRange(0, 39), comp=comp)
+    return Job(plate, matte, "", frames=FrameRange(0, 39), solve={"method": "dip-vid-flow"}, comp=comp)
 
 
 def hit_from_process_start(cache: Path) -> float:
