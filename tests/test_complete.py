@@ -107,7 +107,7 @@ def test_hole_pixels_are_followed_to_the_first_frame_that_knows_them() -> None:
     picture = RNG.random((count, HEIGHT, WIDTH, 3), np.float32)
     found = follow(0, constant(count, 4.0), 1, picture, clear_masks(known), unknown)
     x = np.nonzero(unknown)[1]
-    steps = np.ceil((36 + 24 - 1 - x + 2) / 4).astype(int)  # 1.5 px stay clear: the second pixel beyond the hole
+    steps = np.ceil((36 + 24 - x) / 4).astype(int)  # the first pixel beyond the hole: no margin is kept from it
     np.testing.assert_array_equal(found.offset, steps)
     np.testing.assert_array_equal(found.address[:, 0], x + 4 * steps)
     y = np.nonzero(unknown)[0]
@@ -220,6 +220,7 @@ def test_frames_beside_each_other_share_their_sources() -> None:
 
 def test_a_point_is_clear_when_all_its_pixels_are() -> None:
     clear = clear_masks(np.stack([~hole(), np.ones((HEIGHT, WIDTH), bool)]))
-    places = np.array([[10, 10], [34.5, 30], [33.5, 30], [40, 40], [40, 40], [-1, 3], [WIDTH - 1, HEIGHT - 1]])
+    # the hole begins at 36: half a pixel before it one of a sample's pixels is unknown, a whole one before it none is
+    places = np.array([[10, 10], [35.5, 30], [35, 30], [40, 40], [40, 40], [-1, 3], [WIDTH - 1, HEIGHT - 1]])
     frames = np.array([0, 0, 0, 0, 1, 1, 1])
     np.testing.assert_array_equal(clear_at(clear, frames, places), [True, False, True, False, True, False, True])
