@@ -8,16 +8,18 @@ from typing import Any
 import numpy as np
 
 from ilvi_core import device as devices
-from ilvi_core.clip import KEEP_BYTES, Loader, read_matte
+from ilvi_core.clip import KEEP_BYTES, Loader
 from ilvi_core.composite import composite
-from ilvi_core.full_size import FullPlates
+from ilvi_core.full_plates import FullPlates
 from ilvi_core.host.checks import make
 from ilvi_core.host.errors import InputError
 from ilvi_core.host.job import CompSettings, SolveSettings
-from ilvi_core.hybrid import solve_clip
+from ilvi_core.hybrid import solver_for
 from ilvi_core.pictures import ArraySource
+from ilvi_core.reading import read_matte
 from ilvi_core.report import Report
 from ilvi_core.settings import laid_over, split
+from ilvi_core.solve import solve
 from ilvi_core.work import MemoryWork
 
 
@@ -59,7 +61,8 @@ def inpaint(
         return plate.copy()
     work = MemoryWork()
     plates = FullPlates(loader.read, (), clip.region, clip.curve, KEEP_BYTES)
-    solve_clip(clip, solve_settings, set(source.frames), devices.choose(device), work, report, plates=plates)
+    kind = solver_for(solve_settings, plates)
+    solve(clip, solve_settings, set(source.frames), devices.choose(device), work, report, kind=kind)
     result = plate.copy()
     for frame in source.frames:
         picture = source.read(frame)

@@ -9,12 +9,12 @@ from dataclasses import dataclass, fields
 from typing import Any
 
 from ilvi_core import weights
-from ilvi_core.clip import Hints, check_frames
 from ilvi_core.digests import Digests, FrameDigest
 from ilvi_core.entry import VERSION
 from ilvi_core.host.job import SolveSettings
 from ilvi_core.images import Source as PictureSource
 from ilvi_core.methods import METHODS, PERCEPTUAL
+from ilvi_core.reading import Hints, check_frames
 
 # settings that only a method with flow looks at
 _OF_FLOW = {"flow_weight", "flow_input", "flow_margin", "consistency_weight", "consistency_gradient", "intervals"}

@@ -4,11 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Collection, Sequence
 
-import cv2
 import numpy as np
 
 from ilvi_core.complete import Neighbours
-from ilvi_core.flow import SMALLEST, at_once
+from ilvi_core.flow import SMALLEST, at_once, dis_of, grey
 from ilvi_core.matte import grow
 from ilvi_core.propagate import chain
 
@@ -50,7 +49,7 @@ class DirectFlows:
         sources: list[list[int]],
         refined: bool = True,
     ) -> None:
-        self._grey = [_grey(p) for p in pictures]
+        self._grey = [grey(p) for p in pictures]
         self.near = [grow(~k, FILLED_MARGIN) for k in known]
         self.sources, self._flows = sources, flows
         self._refines = refined and min(known.shape[1:]) >= SMALLEST
@@ -103,18 +102,11 @@ def neighbour_steps(
     ways = [(t, o) for t in frames for o in (1, -1) if 0 <= t + o < len(pictures)]
     steps = [flows.step(t, o) for t, o in ways]
     if refined and min(pictures.shape[1:3]) >= SMALLEST:
-        grey = [_grey(p) for p in pictures]
-        steps = at_once(_refined, [(grey[t], grey[t + o], s) for (t, o), s in zip(ways, steps, strict=True)])
+        of = [grey(p) for p in pictures]
+        steps = at_once(_refined, [(of[t], of[t + o], s) for (t, o), s in zip(ways, steps, strict=True)])
     return dict(zip(ways, steps, strict=True))
 
 
-def _grey(picture: np.ndarray) -> np.ndarray:
-    return cv2.cvtColor(np.round(picture.clip(0, 1) * 255).astype(np.uint8), cv2.COLOR_RGB2GRAY)
-
-
 def _refined(of: tuple[np.ndarray, np.ndarray, np.ndarray]) -> np.ndarray:
-    """Flow from the first to the second picture (grey, 8 bits) that starts from the third."""
-    here, there, start = of
-    dis = cv2.DISOpticalFlow.create(cv2.DISOPTICAL_FLOW_PRESET_MEDIUM)
-    dis.setFinestScale(1)  # as good as 0 and a quarter of its time (study, finding 2)
-    return dis.calc(here, there, start.copy())  # it writes into what it starts from
+    """Flow from the first to the second picture (of `grey`) that starts from the third."""
+    return dis_of(*of)

@@ -10,7 +10,7 @@ import torch
 
 from ilvi_core.complete import Neighbours, neighbour_flows, no_motion
 from ilvi_core.direct import DirectFlows, neighbour_steps, sources
-from ilvi_core.flow import Estimator, at_once, dis_flow
+from ilvi_core.flow import Estimator, at_once, dis_flow, own_places
 from ilvi_core.fuse import Candidates, fuse, main_donor, ring_difference
 from ilvi_core.gather import (
     MOTIONS,
@@ -21,9 +21,8 @@ from ilvi_core.gather import (
     arrived,
     direct_donors,
     nearest_of,
-    own_places,
 )
-from ilvi_core.matte import grow
+from ilvi_core.matte import box_of, grow
 from ilvi_core.propagate import arrivals_of, clear_at, clear_masks, disagreement, first_fill, reach
 from ilvi_core.remainder import mixed, smooth_error, steadied
 from ilvi_core.smooth import smooth_fill
@@ -132,8 +131,7 @@ def _nothing_found(filled: np.ndarray, known: np.ndarray, model: str = "") -> Do
 def _place(t: int, known: np.ndarray) -> Place:
     hole = ~known
     zone = grow(hole, RING)
-    rows, columns = np.flatnonzero(zone.any(1)), np.flatnonzero(zone.any(0))
-    box = slice(int(rows[0]), int(rows[-1]) + 1), slice(int(columns[0]), int(columns[-1]) + 1)
+    box = box_of(zone)
     return Place(t, box, hole[box], (zone & ~hole)[box])
 
 

@@ -15,8 +15,8 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from ilvi_core.complete import Neighbours
-from ilvi_core.flow import sample
-from ilvi_core.matte import distance_to, grow
+from ilvi_core.flow import own_places, sample
+from ilvi_core.matte import box_of, distance_to, grow
 from ilvi_core.propagate import pixels, sample_at, within
 from ilvi_core.smooth import smooth_fill
 
@@ -68,12 +68,12 @@ def _tensor(image: np.ndarray, device: str) -> Tensor:
 
 def _box(mask: np.ndarray, reach: float) -> tuple[slice, slice]:
     """The mask's box, grown on each side by `reach` of its own sides, and by a few patches at least."""
-    out = []
-    for axis in (1, 0):
-        at = np.flatnonzero(mask.any(axis))
-        grown = max(int(reach * (at[-1] - at[0] + 1)), 4 * PATCH)
-        out.append(slice(max(int(at[0]) - grown, 0), min(int(at[-1]) + 1 + grown, mask.shape[1 - axis])))
-    return out[0], out[1]
+    rows, columns = (
+        slice(max(at.start - grown, 0), min(at.stop + grown, size))
+        for at, size in zip(box_of(mask), mask.shape, strict=True)
+        for grown in (max(int(reach * (at.stop - at.start)), 4 * PATCH),)
+    )
+    return rows, columns
 
 
 def _levels(
@@ -201,7 +201,7 @@ def _carry(
     """Bring a key frame's fill to every frame whose remainder leads there, written into `carried` and `reached`."""
     landed = grow(rest[key], LANDED).astype(np.float32)
     height, width = rest.shape[1:]
-    grid = np.stack(np.meshgrid(np.arange(width), np.arange(height)), -1).astype(np.float32)
+    grid = own_places(height, width)
     for direction in (1, -1):
         way, frame = grid.copy(), key  # from each pixel of `frame` to its place in the key frame
         while 0 <= frame < len(rest):
@@ -229,12 +229,7 @@ def _place(frame: int, here: np.ndarray, way: np.ndarray, filled: np.ndarray, ca
     now = np.zeros((height, width), bool)
     spot = here.astype(int)
     now[spot[:, 1], spot[:, 0]] = True
-    box = tuple(slice(max(s.start - 3, 0), s.stop + 3) for s in _tight(now))
+    box = box_of(now, 3)
     brought = sample_at(filled, way[box], cv2.INTER_CUBIC).clip(0, 1)
     step = smooth_fill(carried[frame][box] - brought, ~now[box])
     carried[frame][box] = np.where(now[box][..., None], brought + step, carried[frame][box])
-
-
-def _tight(mask: np.ndarray) -> tuple[slice, slice]:
-    rows, columns = np.flatnonzero(mask.any(1)), np.flatnonzero(mask.any(0))
-    return slice(int(rows[0]), int(rows[-1]) + 1), slice(int(columns[0]), int(columns[-1]) + 1)

@@ -64,10 +64,29 @@ def dis_flow(a: np.ndarray, b: np.ndarray) -> np.ndarray:
     height, width = a.shape[:2]
     if min(height, width) < SMALLEST:
         return np.zeros((height, width, 2), np.float32)
+    return dis_of(grey(a), grey(b), finest=0 if max(height, width) <= 512 else 1)
+
+
+def grey(picture: np.ndarray) -> np.ndarray:
+    """(H, W) uint8, as DIS takes pictures; from (H, W, 3) float32 in 0..1."""
+    return cv2.cvtColor(np.round(picture.clip(0, 1) * 255).astype(np.uint8), cv2.COLOR_RGB2GRAY)
+
+
+def dis_of(here: np.ndarray, there: np.ndarray, start: np.ndarray | None = None, finest: int = 1) -> np.ndarray:
+    """Dense inverse search from one picture of `grey` to another: (H, W, 2) float32, px.
+
+    start: flow that it begins with, none for 0.  finest: its finest scale; 1 is as good as 0 from a good start, at a
+    quarter of the time (study, finding 2).
+    """
     dis = cv2.DISOpticalFlow.create(cv2.DISOPTICAL_FLOW_PRESET_MEDIUM)
-    dis.setFinestScale(0 if max(height, width) <= 512 else 1)
-    grey = [cv2.cvtColor(np.round(np.clip(p, 0, 1) * 255).astype(np.uint8), cv2.COLOR_RGB2GRAY) for p in (a, b)]
-    return dis.calc(grey[0], grey[1], np.zeros((height, width, 2), np.float32))
+    dis.setFinestScale(finest)
+    # it writes into what it starts from
+    return dis.calc(here, there, np.zeros((*here.shape, 2), np.float32) if start is None else start.copy())
+
+
+def own_places(height: int, width: int) -> np.ndarray:
+    """(h, w, 2) float32: each pixel's own x and y."""
+    return np.stack(np.meshgrid(np.arange(width), np.arange(height)), -1).astype(np.float32)
 
 
 def sample(values: np.ndarray, flow: np.ndarray, outside: float = 0.0) -> np.ndarray:

@@ -3,17 +3,15 @@
 from __future__ import annotations
 
 import math
-from collections import OrderedDict
-from collections.abc import Callable, Collection
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import cv2
 import numpy as np
 
-from ilvi_core.color import Curve
-from ilvi_core.flow import SMALLEST
-from ilvi_core.matte import grow, place
-from ilvi_core.pictures import Box, Picture
+from ilvi_core.flow import SMALLEST, dis_of, grey, own_places
+from ilvi_core.full_plates import FullPlate, FullPlates, rgb_of, slices
+from ilvi_core.matte import box_of, grow
+from ilvi_core.pictures import Box
 from ilvi_core.propagate import ALL_KNOWN, sample_at, within
 from ilvi_core.smooth import smooth_fill
 
@@ -59,61 +57,6 @@ class FullFrame:
     address: np.ndarray
 
 
-@dataclass(frozen=True)
-class FullPlate:
-    """The region of one plate.
-
-    picture: its data window is the region.  hole: (H, W) bool.  known: (H, W) bool, what can be copied from; a clean
-    plate's hole too.
-    """
-
-    picture: Picture
-    hole: np.ndarray
-    known: np.ndarray
-
-    @property
-    def bytes(self) -> int:
-        return sum(plane.nbytes for plane in self.picture.planes.values()) + self.hole.nbytes + self.known.nbytes
-
-
-class FullPlates:
-    """The region of whole plates, decoded when they are asked for and kept up to `limit` bytes.
-
-    read: as `Loader.read`.  painted: the frames that a clean plate shows.
-    """
-
-    def __init__(
-        self,
-        read: Callable[[int], tuple[Picture, np.ndarray]],
-        painted: Collection[int],
-        region: Box,
-        curve: Curve,
-        limit: int,
-    ) -> None:
-        self._read, self._painted, self._limit = read, painted, limit
-        self.region, self.curve = region, curve
-        self._kept: OrderedDict[int, FullPlate] = OrderedDict()
-
-    def get(self, frame: int) -> FullPlate:
-        """One plate's region."""
-        if frame not in self._kept:
-            self._kept[frame] = self._decoded(frame)
-            while sum(plate.bytes for plate in self._kept.values()) > self._limit and len(self._kept) > 1:
-                self._kept.popitem(last=False)
-        self._kept.move_to_end(frame)
-        return self._kept[frame]
-
-    def _decoded(self, frame: int) -> FullPlate:
-        picture, hole = self._read(frame)
-        at, region = picture.data_window, self.region
-        planes = {name: np.ascontiguousarray(place(plane, at, region)) for name, plane in picture.planes.items()}
-        cut = replace(picture, planes=planes, data_window=region)
-        there = place(np.ones(hole.shape, bool), at, region)
-        hole = place(hole, at, region)
-        known = there & np.isfinite(cut.rgb()).all(-1)
-        return FullPlate(cut, hole, known if frame in self._painted else known & ~hole)
-
-
 def at_full_size(frame: int, solved: SolvedFrame, plates: FullPlates) -> FullFrame:
     """A frame's fill at the plate's size.
 
@@ -124,8 +67,8 @@ def at_full_size(frame: int, solved: SolvedFrame, plates: FullPlates) -> FullFra
     plate, region = plates.get(frame), plates.region
     box = _box_of(plate.hole, RIM)
     grid = Grid.of(box, solved.fill.shape[1::-1], (region.width, region.height))
-    coded = plates.curve.encode(_rgb(plate.picture, box))
-    known = plate.known[_slices(box)]
+    coded = plates.curve.encode(rgb_of(plate.picture, box))
+    known = plate.known[slices(box)]
     where = Box(region.x + box.x, region.y + box.y, box.width, box.height)
     own, origin = _pixels_of(box), np.array([region.x, region.y], np.float32)
     if not plate.hole.any() or known.all():
@@ -178,7 +121,7 @@ class Grid:
         from working pixels of that source alone."""
         source = self.enlarged(solved.source, cv2.INTER_NEAREST).round().astype(np.int16)
         h, w = solved.source.shape
-        way = solved.address - np.stack(np.meshgrid(np.arange(w), np.arange(h)), -1).astype(np.float32)
+        way = solved.address - own_places(h, w)
         address = _pixels_of(self.box)
         scale = np.array([self.scale_x, self.scale_y], np.float32)
         x, y = self.places()
@@ -205,14 +148,14 @@ class Grid:
 
     def softened(self, valid: np.ndarray) -> np.ndarray:
         """(H, W) 0..1: 0 where not valid, rising to 1 within a working pixel or two, so that detail has no edge."""
-        return cv2.GaussianBlur(grow_not(valid, self.scale).astype(np.float32), (0, 0), max(self.scale / 2, 0.5))
+        return cv2.GaussianBlur((~grow(~valid, self.scale)).astype(np.float32), (0, 0), max(self.scale / 2, 0.5))
 
 
 def _torn(solved: SolvedFrame) -> np.ndarray:
     """(h, w) float32: 1 where neighbours have the same source and yet addresses that jump: between two layers there is
     no address, and what lies half way is no detail."""
     h, w = solved.source.shape
-    way = solved.address - np.stack(np.meshgrid(np.arange(w), np.arange(h)), -1).astype(np.float32)
+    way = solved.address - own_places(h, w)
     torn: np.ndarray = np.zeros((h, w), np.float32)
     for here, there in ((np.s_[1:], np.s_[:-1]), (np.s_[:, 1:], np.s_[:, :-1])):
         jump = np.abs(way[here] - way[there]).max(-1) > JUMP
@@ -230,18 +173,13 @@ def _detail(source: np.ndarray, donor: np.ndarray, valid: np.ndarray, grid: Grid
     for offset in np.unique(source[valid]):
         at = valid & (source == offset)
         box = _box_of(at, rim)
-        here, share = at[_slices(box)], at[_slices(box)].astype(np.float32)
-        part = donor[_slices(box)]
+        here, share = at[slices(box)], at[slices(box)].astype(np.float32)
+        part = donor[slices(box)]
         own = Grid(Box(grid.box.x + box.x, grid.box.y + box.y, box.width, box.height), grid.scale_x, grid.scale_y)
         of_own = own.blurred(share)[..., None]
         soft = own.blurred(part * share[..., None]) / np.maximum(of_own, 1e-3)
-        out[_slices(box)][here] = ((part - soft) * (of_own / LEAST_SHARE - 1).clip(0, 1))[here]
+        out[slices(box)][here] = ((part - soft) * (of_own / LEAST_SHARE - 1).clip(0, 1))[here]
     return out
-
-
-def grow_not(valid: np.ndarray, pixels: float) -> np.ndarray:
-    """`valid` without what lies within so many pixels of where it is not."""
-    return ~grow(~valid, pixels)
 
 
 def _donors(frame: int, source: np.ndarray, address: np.ndarray, plates: FullPlates) -> tuple[np.ndarray, np.ndarray]:
@@ -267,7 +205,7 @@ def _sampled(plate: FullPlate, points: np.ndarray) -> tuple[np.ndarray, np.ndarr
     x0, y0 = int(np.clip(low[0], 0, width - 1)), int(np.clip(low[1], 0, height - 1))
     x1, y1 = int(np.clip(high[0], x0 + 1, width)), int(np.clip(high[1], y0 + 1, height))
     box = Box(x0, y0, x1 - x0, y1 - y0)
-    rgb, known = _rgb(plate.picture, box), plate.known[_slices(box)]
+    rgb, known = rgb_of(plate.picture, box), plate.known[slices(box)]
     rgb = _to_the_edge(rgb, known)
     local = (points - (x0, y0)).astype(np.float32)
     seen = within(points, height, width) & (sample_at(known.astype(np.float32), local) > ALL_KNOWN)
@@ -308,7 +246,7 @@ def _refined(
         return donor, valid, address
     both = np.where(known[..., None], coded, donor)
     theirs = np.where(valid[..., None], donor, coded)
-    flow = _dis(both, theirs)
+    flow = dis_of(grey(both), grey(theirs))  # at half the size: what is looked for is a shift of a pixel or a few
     believed = clear & (np.abs(flow).max(-1) < FARTHEST * grid.scale)
     if not believed.any():
         return donor, valid, address
@@ -319,35 +257,16 @@ def _refined(
     return (again, seen, moved) if after < before else (donor, valid, address)
 
 
-def _dis(a: np.ndarray, b: np.ndarray) -> np.ndarray:
-    """OpenCV's dense inverse search at half the size: what is looked for is a shift of a pixel or a few."""
-    dis = cv2.DISOpticalFlow.create(cv2.DISOPTICAL_FLOW_PRESET_MEDIUM)
-    dis.setFinestScale(1)
-    grey = [cv2.cvtColor(np.round(p.clip(0, 1) * 255).astype(np.uint8), cv2.COLOR_RGB2GRAY) for p in (a, b)]
-    return dis.calc(grey[0], grey[1], np.zeros((*grey[0].shape, 2), np.float32))
-
-
 def _box_of(mask: np.ndarray, rim: int) -> Box:
     """The box of a mask with a rim, inside the frame; a corner of the frame where the mask is empty."""
     height, width = mask.shape
     if not mask.any():
         return Box(0, 0, min(rim, width), min(rim, height))
-    rows, columns = np.flatnonzero(mask.any(1)), np.flatnonzero(mask.any(0))
-    x0, y0 = max(int(columns[0]) - rim, 0), max(int(rows[0]) - rim, 0)
-    return Box(x0, y0, min(int(columns[-1]) + 1 + rim, width) - x0, min(int(rows[-1]) + 1 + rim, height) - y0)
-
-
-def _slices(box: Box) -> tuple[slice, slice]:
-    return slice(box.y, box.y + box.height), slice(box.x, box.x + box.width)
+    rows, columns = box_of(mask, rim)
+    return Box(columns.start, rows.start, columns.stop - columns.start, rows.stop - rows.start)
 
 
 def _pixels_of(box: Box) -> np.ndarray:
     """(H, W, 2) float32: x and y of a box's pixels."""
     x = np.arange(box.x, box.x + box.width, dtype=np.float32)
     return np.stack(np.meshgrid(x, np.arange(box.y, box.y + box.height, dtype=np.float32)), -1)
-
-
-def _rgb(picture: Picture, box: Box) -> np.ndarray:
-    """(H, W, 3) float32 in plate values of a box of the picture's own pixels."""
-    planes = {name: plane[_slices(box)] for name, plane in picture.planes.items()}
-    return replace(picture, planes=planes, data_window=box).rgb()

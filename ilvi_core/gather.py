@@ -10,6 +10,7 @@ import torch
 
 from ilvi_core.complete import Neighbours, fine_planes, layered, trusted_flow
 from ilvi_core.direct import DirectFlows
+from ilvi_core.flow import own_places
 from ilvi_core.fuse import UNPROVEN, Candidates, take
 from ilvi_core.propagate import Arrivals, Pair, chain, sample_at
 
@@ -69,11 +70,6 @@ class Place:
     box: Box
     hole: np.ndarray
     ring: np.ndarray
-
-
-def own_places(height: int, width: int) -> np.ndarray:
-    """(h, w, 2) float32: each pixel's own x and y."""
-    return np.stack(np.meshgrid(np.arange(width), np.arange(height)), -1).astype(np.float32)
 
 
 def direct_donors(place: Place, scene: Scene, direct: DirectFlows) -> tuple[Candidates, dict[tuple[str, int], int]]:

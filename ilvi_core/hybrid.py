@@ -10,19 +10,17 @@ from typing import Any
 
 import numpy as np
 
-from ilvi_core.clip import Clip, windows
+from ilvi_core.clip import windows
 from ilvi_core.complete import Neighbours
 from ilvi_core.donors import Donors, find_donors
 from ilvi_core.entry import donor_name, fill_name
 from ilvi_core.flow import dis_flow
 from ilvi_core.flowstore import StoredFlow
-from ilvi_core.full_size import FullPlates, SolvedFrame, at_full_size
+from ilvi_core.full_plates import FullPlates
+from ilvi_core.full_size import SolvedFrame, at_full_size
 from ilvi_core.host.job import OURS, SolveSettings
-from ilvi_core.report import Report
 from ilvi_core.rest import EXEMPLAR, SMOOTH, fill_rest
-from ilvi_core.solve import Preview, Solved, Solver, Watch, solve
-from ilvi_core.warm import Warm
-from ilvi_core.work import FolderWork, MemoryWork
+from ilvi_core.solve import Solver
 
 LONG = 64  # frames of a window, unless the settings say otherwise
 MOST_PIXELS, SHORTEST = 64 * 2 * 384 * 192, 16  # of all frames of a window; and frames, however large they are
@@ -34,28 +32,15 @@ SURE = 0.5  # confidence from which a pixel counts as seen in another frame
 Early = Callable[[tuple[int, ...], Callable[[int], np.ndarray]], None]
 
 
-def solve_clip(
-    clip: Clip,
-    settings: SolveSettings,
-    wanted: Collection[int],
-    device: str,
-    work: FolderWork | MemoryWork,
-    report: Report,
-    save_every: float = 60.0,
-    warm: Warm | None = None,
-    preview: Preview | None = None,
-    watch: Watch | None = None,
-    *,
-    plates: FullPlates | None = None,
-    early: Early | None = None,
-) -> Solved:
-    """`solve`, by whichever method the settings name.
+def solver_for(
+    settings: SolveSettings, plates: FullPlates | None = None, early: Early | None = None
+) -> Callable[..., Solver]:
+    """What solves a clip's windows by the method that the settings name, for `solve`.
 
     plates: the same clip at the plate's size, for ilvi; None leaves its fills at the working size.  early: called with
     ilvi's first fill of each window.
     """
-    kind = partial(Hybrid, plates=plates, early=early) if settings.method == OURS else None
-    return solve(clip, settings, wanted, device, work, report, save_every, warm, preview, watch, kind)
+    return partial(Hybrid, plates=plates, early=early) if settings.method == OURS else Solver
 
 
 class Hybrid(Solver):

@@ -77,6 +77,15 @@ def distance_to(mask: np.ndarray) -> np.ndarray:
     return cv2.distanceTransform((~mask).astype(np.uint8), cv2.DIST_L2, cv2.DIST_MASK_PRECISE)
 
 
+def box_of(mask: np.ndarray, rim: int = 0) -> tuple[slice, slice]:
+    """Rows and columns of the box round a mask that is not empty, `rim` px larger on each side, inside the frame."""
+    rows, columns = np.flatnonzero(mask.any(1)), np.flatnonzero(mask.any(0))
+    return (
+        slice(max(int(rows[0]) - rim, 0), min(int(rows[-1]) + 1 + rim, mask.shape[0])),
+        slice(max(int(columns[0]) - rim, 0), min(int(columns[-1]) + 1 + rim, mask.shape[1])),
+    )
+
+
 def hole_of(matte: np.ndarray, settings: SolveSettings) -> np.ndarray:
     """(H, W) bool: the matte above its threshold, dilated (the solve matte)."""
     return grow(matte > settings.matte_threshold, settings.solve_dilate)

@@ -10,12 +10,13 @@ from pathlib import Path
 
 import numpy as np
 
-from ilvi_core.clip import Clip, read_matte
+from ilvi_core.clip import Clip
 from ilvi_core.composite import composite
 from ilvi_core.files import free_bytes
 from ilvi_core.host.errors import IlviError
 from ilvi_core.host.job import OURS
 from ilvi_core.pictures import Sink
+from ilvi_core.reading import read_matte
 from ilvi_core.report import Report
 from ilvi_core.shot import Shot
 from ilvi_core.smooth import smooth_fill

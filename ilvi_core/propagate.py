@@ -9,7 +9,7 @@ import cv2
 import numpy as np
 
 from ilvi_core.complete import Neighbours
-from ilvi_core.flow import at_once
+from ilvi_core.flow import at_once, own_places
 from ilvi_core.smooth import smooth_fill
 
 ALL_KNOWN = 0.999  # of a bilinear sample: all but rounding
@@ -116,7 +116,7 @@ def chain(start: int, flows: Neighbours, offsets: Sequence[int], count: int) -> 
         for steps in range(1, max(wanted, default=0) + 1):
             flow = flows.step(start + (steps - 1) * direction, direction)
             if steps == 1:
-                grid = np.stack(np.meshgrid(*(np.arange(n, dtype=np.float32) for n in flow.shape[1::-1])), -1)
+                grid = own_places(*flow.shape[:2])
                 total = flow
             else:
                 total = total + sample_at(flow, grid + total)

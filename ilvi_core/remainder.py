@@ -7,6 +7,7 @@ from collections.abc import Mapping
 import cv2
 import numpy as np
 
+from ilvi_core.flow import own_places
 from ilvi_core.propagate import ALL_KNOWN, sample_at, within
 from ilvi_core.smooth import smooth_fill
 
@@ -79,7 +80,7 @@ def _carried(
     """Running means over the frames in this order, and their weights; `offset` leads to the frame before."""
     values, weights = fill.copy(), own.copy()
     height, width = known.shape[1:]
-    grid = np.stack(np.meshgrid(np.arange(width), np.arange(height)), -1).astype(np.float32)
+    grid = own_places(height, width)
     for t in order[1:]:
         hole = ~known[t]
         if not hole.any():

@@ -16,10 +16,12 @@ from ilvi_core.held_out import LEAST_TRIALS, Trial, Verdict, judged, regions, tr
 from ilvi_core.host.errors import Cancelled
 from ilvi_core.host.job import SolveSettings
 from ilvi_core.learned import Box, Learned, Lesson, learn
+from ilvi_core.matte import box_of
 from ilvi_core.smooth import smooth_fill
 
 SURE = 0.5  # confidence above which a donor is believed
 LEAST_PIXELS, LEAST_PART = 64, 0.002  # of all frames, and of the hole: less remainder is not worth a training
+LEAST_CONTEXT = 16  # px
 CONTEXT = 0.5  # of the remainder's longer side, that the network sees round it
 PRIOR = 0.25  # share of the exemplars where the test cannot tell: right more often than not, little harm where wrong
 TEST_KEYS = 1  # key frames that the exemplars are tested with: the others would fare alike, and each takes seconds
@@ -151,12 +153,9 @@ def _scene(
 
 def around(rest: np.ndarray, context: float) -> Box:
     """The box of the remainder in all frames, with a margin of its longer side. rest: (T, h, w) bool."""
-    rows, columns = np.flatnonzero(rest.any((0, 2))), np.flatnonzero(rest.any((0, 1)))
-    margin = max(int(context * max(rows[-1] - rows[0] + 1, columns[-1] - columns[0] + 1)), 16)
-    return tuple(  # type: ignore[return-value]
-        slice(max(int(n[0]) - margin, 0), min(int(n[-1]) + 1 + margin, size))
-        for n, size in zip((rows, columns), rest.shape[1:], strict=True)
-    )
+    somewhere = np.asarray(rest.any(0))
+    longer = max(at.stop - at.start for at in box_of(somewhere))
+    return box_of(somewhere, max(int(context * longer), LEAST_CONTEXT))
 
 
 _ASKED_FOR = Verdict(0.0, 0.0, 1.0, True)

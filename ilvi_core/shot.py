@@ -7,7 +7,6 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
-from ilvi_core.clip import Hints, check_frames
 from ilvi_core.entry import Entry
 from ilvi_core.files import make_folders
 from ilvi_core.host.errors import InputError
@@ -16,6 +15,7 @@ from ilvi_core.images import open_sink, open_source
 from ilvi_core.kept import KeptFrames
 from ilvi_core.pairing import fit_matte
 from ilvi_core.pictures import Sink, Source
+from ilvi_core.reading import Hints, check_frames
 from ilvi_core.report import Report
 from ilvi_core.settings import resolve
 

@@ -90,8 +90,8 @@ def solve(
     """Train every window of the clip and put the fills of the `wanted` frames into `work`.
 
     warm: an entry to start from.  preview: called after each update.  watch: instead of it, for measuring.  kind: what
-    solves a window; see `hybrid.solve_clip`.  Cancelled with a checkpoint when the report says stop; OutOfMemory when
-    the device has too little.
+    solves a window, `Solver` or what `hybrid.solver_for` gives.  Cancelled with a checkpoint when the report says
+    stop; OutOfMemory when the device has too little.
     """
     try:
         solver = (kind or Solver)(clip, settings, device, work, report, save_every, warm, preview, watch)

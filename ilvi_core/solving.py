@@ -20,7 +20,8 @@ from ilvi_core.asked import Asked
 from ilvi_core.clip import KEEP_BYTES, Clip, Loader, windows
 from ilvi_core.entry import SOLVED, Entry, clear, owner, sweep_partials
 from ilvi_core.files import free_bytes, publish
-from ilvi_core.full_size import RIM, FullPlates
+from ilvi_core.full_plates import FullPlates
+from ilvi_core.full_size import RIM
 from ilvi_core.host.errors import Cancelled, IlviError, InputError, OutOfMemory
 from ilvi_core.host.job import OURS, SolveSettings
 from ilvi_core.memory import allowed, free_memory
@@ -154,8 +155,8 @@ class Solving:
         if near is not None and self.how.asked is not None:
             from_near = Warm.of(near, self.how.asked, near.view == clip.view)
         from ilvi_core import device
-        from ilvi_core.hybrid import solve_clip
-        from ilvi_core.solve import ingredients
+        from ilvi_core.hybrid import solver_for
+        from ilvi_core.solve import ingredients, solve
         from ilvi_core.work import SETTINGS, FolderWork
 
         chosen = device.choose(self.shot.job.run.device)
@@ -174,10 +175,8 @@ class Solving:
         # be asked for
         whole = self.how.asked is not None and (METHODS[settings.method].single_frame or settings.method == OURS)
         wanted = set(clip.frames if whole else self.shot.written)
-        first = None if previews is None else previews.first
-        solved = solve_clip(
-            clip, settings, wanted, chosen, work, self.report, every, from_near, previews, plates=plates, early=first
-        )
+        kind = solver_for(settings, plates, None if previews is None else previews.first)
+        solved = solve(clip, settings, wanted, chosen, work, self.report, every, from_near, previews, kind=kind)
         self.entry.manifest["record"] = _record(self.shot, settings, clip, solved, self.notes)
 
     def _say_warm(self, warm: Warm) -> dict[str, Any]:

@@ -13,7 +13,6 @@ from typing import Any, TypeVar
 import numpy as np
 
 from ilvi_core.aov import with_layers
-from ilvi_core.clip import read_clean, read_matte
 from ilvi_core.composite import Extra, composite
 from ilvi_core.entry import Damaged, Entry, donor_name, fill_name
 from ilvi_core.files import free_bytes
@@ -22,6 +21,7 @@ from ilvi_core.kept import KeptFrames
 from ilvi_core.movies import Movie, MovieSink
 from ilvi_core.pairing import whole
 from ilvi_core.pictures import Sink
+from ilvi_core.reading import read_clean, read_matte
 from ilvi_core.report import Report
 from ilvi_core.shot import Shot
 

@@ -5,7 +5,8 @@ import numpy as np
 import pytest
 
 from ilvi_core.color import Curve
-from ilvi_core.full_size import FullPlates, SolvedFrame, at_full_size
+from ilvi_core.full_plates import FullPlates
+from ilvi_core.full_size import SolvedFrame, at_full_size
 from ilvi_core.pictures import Box, Picture
 
 SCALE, HEIGHT, WIDTH = 4, 96, 160  # working size 24 x 40

@@ -6,11 +6,11 @@ import numpy as np
 import pytest
 from fake_source import FakeSource, a_picture
 
-from ilvi_core.clip import read_matte
 from ilvi_core.host.errors import InputError
 from ilvi_core.host.job import CompSettings, SolveSettings
 from ilvi_core.matte import alpha_is_the_matte, comp_matte_of, distance_to, grow, hole_of, matte_values, place
 from ilvi_core.pictures import Box
+from ilvi_core.reading import read_matte
 
 RNG = np.random.default_rng(11)
 

@@ -25,11 +25,11 @@ from ilvi_core.evaluate.suite import Variant
 from ilvi_core.evaluate.watch import Looker
 from ilvi_core.files import publish
 from ilvi_core.host.job import SolveSettings
-from ilvi_core.hybrid import solve_clip
+from ilvi_core.hybrid import solver_for
 from ilvi_core.methods import METHODS
 from ilvi_core.pictures import Box
 from ilvi_core.report import Report
-from ilvi_core.solve import Solved, Solver
+from ilvi_core.solve import Solved, Solver, solve
 from ilvi_core.train import Trainer
 from ilvi_core.work import FolderWork, MemoryWork
 
@@ -78,8 +78,8 @@ def _train(clip: Composed, variant: Variant, device: str, run: Path, key: str, r
     settings = _within_budget(settings, variant, networks, data, device, folder)
     looker = Looker(folder, len(data.frames))
     try:
-        work = FolderWork(entry, key, True)
-        solved = solve_clip(data, settings, set(data.frames), device, work, report, watch=looker)
+        work, kind = FolderWork(entry, key, True), solver_for(settings)
+        solved = solve(data, settings, set(data.frames), device, work, report, watch=looker, kind=kind)
     finally:
         looker.close()
     peak = devices.peak_memory(device)
