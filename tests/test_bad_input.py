@@ -204,15 +204,20 @@ def test_a_truncated_exr_is_noticed(shot, capsys):
         MemoryError(),
     ],
 )
-@pytest.mark.parametrize("place", ["fills", "Solver"])
-def test_out_of_memory_is_exit_code_3(place, error, shot, capsys, monkeypatch):
-    from ilvi_core import solve
-
+@pytest.mark.parametrize(
+    ("place", "method"),
+    [
+        ("solve.Solver.prepare", "dip-vid"),
+        ("solve.fills", "dip-vid"),
+        ("hybrid.Hybrid.solve_window", "ilvi"),
+    ],
+)
+def test_out_of_memory_is_exit_code_3(place, method, error, shot, capsys, monkeypatch):
     def starve(*args):
         raise error
 
-    monkeypatch.setattr(solve, place, starve)
-    assert main(BASE) == 3
+    monkeypatch.setattr(f"ilvi_core.{place}", starve)
+    assert main([*BASE, "--method", method]) == 3
     said = capsys.readouterr().err
     assert "ran out of memory" in said
     assert "--size" in said
