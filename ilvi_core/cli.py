@@ -202,7 +202,9 @@ def _matte(render: argparse.ArgumentParser) -> None:
     matte.add_argument("--comp-dilate", metavar="PX", help="grow the matte that the result is composited with")
     matte.add_argument("--comp-feather", metavar="PX", help="soften its edge outwards; it never leaves the hole")
     matte.add_argument("--view", choices=VIEWS, help="what is written: the result, the fill, the comp matte, both seen")
-    matte.add_argument("--aov", action="store_true", help="EXR: also the layers fill, confidence, source and stmap")
+    matte.add_argument(
+        "--aov", action="store_true", help="EXR: also the layers fill, comp, confidence, source and stmap"
+    )
     matte.add_argument("--format", choices=FORMATS, help="of frames for which only a folder is named")
 
 

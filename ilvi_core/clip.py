@@ -87,6 +87,10 @@ class Loader:
         self._kept_bytes = 0
         self._display: tuple[int, int] | None = None
 
+    def _encoding(self) -> str:
+        wanted = self._settings.encoding
+        return self._plate.encoding if wanted == "auto" else wanted
+
     def load(self, tick: Callable[[int, int], None] = lambda done, total: None) -> Clip:
         """tick(done, total) after each picture. InputError on whatever the user can mend."""
         check_frames(self._plate, self._matte, self._frames)
@@ -109,7 +113,7 @@ class Loader:
                 "Try --matte-invert, or check --matte-channel and --matte-threshold.",
             )
         region, size = working_region(canvas, survey.hole_box, self._settings, survey.reach)
-        curve = Curve.fit(self._plate.encoding, survey.low, survey.high)
+        curve = Curve.fit(self._encoding(), survey.low, survey.high)
         prefer = self._prefer
         if prefer is not None and prefer.serves(View(region, size, curve), canvas, survey.hole_box):
             region, size, curve = prefer.region, prefer.size, prefer.curve

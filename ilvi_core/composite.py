@@ -60,7 +60,7 @@ def composite(
         coded = np.clip(enlarge(fill, region.width, region.height), 0, 1)
         large = place(curve.decode(coded), region, picture.data_window)
     done = shown(picture, large, soft, comp.view)
-    return (with_layers(done, large, region, extra.donors) if comp.aov else done), cut
+    return (with_layers(done, large, soft, hole, region, extra.donors) if comp.aov else done), cut
 
 
 def shown(picture: Picture, fill: np.ndarray, amount: np.ndarray, view: str) -> Picture:

@@ -12,6 +12,7 @@ import numpy as np
 
 from ilvi_core.clip import windows
 from ilvi_core.complete import Neighbours
+from ilvi_core.direct import FAR_ANCHOR
 from ilvi_core.donors import Donors, find_donors
 from ilvi_core.entry import donor_name, fill_name
 from ilvi_core.flow import dis_flow
@@ -88,7 +89,9 @@ class Hybrid(Solver):
             self.solved.remainder.append(record["remainder"])
 
     def _with_context(self, run: range) -> range:
-        return range(max(run.start - OVERLAP, 0), min(run.stop + OVERLAP, len(self.clip.frames)))
+        """From a far anchor on: all windows draw on the same sources, and nothing pops where one meets the next."""
+        start = max(run.start - OVERLAP, 0) // FAR_ANCHOR * FAR_ANCHOR
+        return range(start, min(run.stop + OVERLAP, len(self.clip.frames)))
 
     def _adopted(self, number: int, frames: tuple[int, ...], context: range, wanted: Collection[int]) -> bool:
         """Whether another entry has solved this window from the same pixels, and it was taken over."""

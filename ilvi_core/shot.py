@@ -66,8 +66,6 @@ class Shot:
 def open_shot(job: Job, report: Report) -> Iterator[Shot]:
     """Open a job's files; InputError where that fails or a frame is missing."""
     settings, comp = resolve(job)
-    if comp.aov and settings.method != OURS:
-        raise InputError(f"The method {settings.method} has no donors to write AOVs of.", f"Use --method {OURS}.")
     plate = open_source(job.plate.path, "Plate", job.plate.layer)
     matte = open_source(job.matte.path, "Matte", job.matte.layer)
     try:

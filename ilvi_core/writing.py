@@ -76,7 +76,9 @@ def write_frames(
         stamps = [] if kept is None else kept.stamps(frame)
         picture, pixels = shot.plate.read(frame), 0
         if entry.empty and shot.comp.aov:
-            picture = with_layers(picture, np.zeros_like(picture.rgb()), picture.data_window, None)
+            nothing = np.zeros_like(picture.rgb())
+            hole = np.zeros(nothing.shape[:2], bool)
+            picture = with_layers(picture, nothing, nothing[..., 0], hole, picture.data_window, None)
         elif not entry.empty:
             values = read_matte(shot.matte, frame, picture, entry.matte_channel, shot.settings.matte_invert)
             view = (entry.box(frame), entry.curve, shot.settings, shot.comp)

@@ -51,6 +51,14 @@ def test_dark_and_flat_clips_are_not_stretched() -> None:
     assert Curve.fit("linear", np.inf, -np.inf) == Curve("linear", 0.0, 1.0)  # nothing finite was seen
 
 
+def test_encoded_values_are_stretched_as_they_are() -> None:
+    curve = Curve.fit("encoded", -0.1, 1.4)
+    values = np.linspace(-0.1, 1.4, 31, dtype=np.float32)
+    coded = curve.encode(values)
+    np.testing.assert_allclose(coded, np.linspace(0, 1, 31), atol=1e-6)
+    np.testing.assert_allclose(curve.decode(coded), values, atol=1e-6)
+
+
 def test_display_passes_through() -> None:
     curve = Curve.fit("display", -3.0, 9.0)
     assert curve == Curve()

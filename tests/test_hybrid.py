@@ -221,7 +221,6 @@ def test_hints_that_cannot_be_used_are_refused_in_a_sentence(shot, cache):
         (job_for(shot, clean_plates={1004: clean}, solve={"method": "dip-vid"}), "knows no clean plates"),
         (job_for(shot, holdout=ImageSequence(str(shot / "few" / "few.####.exr"))), "has no frame|2 frames"),
         (job_for(shot, comp={"aov": True}, output="out/clean.####.png"), "scene-linear|EXR"),
-        (job_for(shot, comp={"aov": True}, solve={"method": "dip-vid"}), "AOVs"),
     ]
     for job, said in cases:
         with pytest.raises(InputError, match=said):
@@ -272,6 +271,45 @@ def test_aovs_say_where_each_pixel_comes_from(shot, cache):
     np.testing.assert_array_equal(picture.rgb(), open_source(str(plain.frames[1004])).read(1004).rgb())
     fill = np.stack([picture.planes[f"fill.{c}"] for c in "RGB"], -1)
     np.testing.assert_allclose(fill[hole], picture.rgb()[hole], rtol=1e-5)
+    # the plate with the fill over it by the comp matte is the result
+    soft = render(
+        job_for(
+            shot, comp={"aov": True, "comp_dilate": 1, "comp_feather": 3, "match_edge": True}, solve={"solve_dilate": 6}
+        ),
+        Listener(),
+        cache,
+    )
+    picture = open_source(str(soft.frames[1004])).read(1004)
+    amount = picture.planes["comp.A"][..., None]
+    plate = open_source(str(shot / "plate" / "plate.1004.exr")).read(1004).rgb()
+    fill = np.stack([picture.planes[f"fill.{c}"] for c in "RGB"], -1)
+    assert (amount[hole] == 1).all()
+    assert ((amount > 0) & (amount < 1)).any()
+    np.testing.assert_allclose(plate * (1 - amount) + fill * amount, picture.rgb(), rtol=1e-4, atol=1e-5)
+
+
+def test_aovs_of_a_method_without_donors(shot, cache):
+    asked = job_for(shot, comp={"aov": True}, solve={"method": "dip-vid", "max_updates": 1, "size": [64, 64]})
+    picture = open_source(str(render(asked, Listener(), cache).frames[1004])).read(1004)
+    hole = scene()[1][3] > 0
+    grown = cv2.dilate(hole.astype(np.uint8), np.ones((31, 31), np.uint8)) > 0
+    assert (picture.planes["confidence.Y"][hole] == 0).all()
+    assert (picture.planes["confidence.Y"][~grown] == 1).all()
+    assert not picture.planes["source.Y"].any()
+    assert (picture.planes["comp.A"][hole] == 1).all()
+    assert picture.planes["fill.G"][hole].any()
+
+
+def test_the_encoding_of_the_plate_can_be_told(shot, cache):
+    """Which changes what is learned from, and so the entry, and the fill stays in the plate's values."""
+    plain = render(job_for(shot), Listener(), cache)
+    told = render(job_for(shot, solve={"encoding": "encoded"}), Listener(), cache)
+    assert plain.folder != told.folder
+    hole = scene()[1][3] > 0
+    a, b = (open_source(str(r.frames[1004])).read(1004).rgb() for r in (plain, told))
+    np.testing.assert_allclose(a[hole], b[hole], rtol=0.1, atol=0.02)
+    assert Entry.open(told.folder).curve.encoding == "encoded"
+    assert Entry.open(plain.folder).curve.encoding == "linear"
 
 
 def test_inspect_says_how_hard_a_clip_is(shot, cache, capsys, monkeypatch):

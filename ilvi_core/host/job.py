@@ -23,6 +23,7 @@ PRESET_NAMES = ("draft", "production", "paper")
 FLOW_INTERVALS = (1, 3, 5)  # the ranges of the flow branch, in the order of its channels
 VIEWS = ("result", "fill", "matte", "overlay")
 FORMATS = ("auto", "exr", "npy", "png", "tif", "dpx")
+ENCODINGS = ("auto", "linear", "encoded")
 MOTIONS = ("auto", "static", "planar", "free")
 REMAINDERS = ("auto", "smooth", "exemplar", "network")
 PERCEPTUAL_LAYERS = ("relu1_2", "relu2_2", "relu3_3")
@@ -91,6 +92,8 @@ class SolveSettings:
 
     method: str = "dip-vid-flow"  # ilvi (ours), or the paper's: dip, dip-vid, dip-vid-3dcn, dip-vid-flow
     seed: int = 0  # of noise, initialisation and batch order
+    # the clip
+    encoding: str = "auto"  # of the plate's values: by its file (auto), scene-linear (linear), or encoded (sRGB, log)
     # the hole
     matte_channel: str = "auto"  # auto: alpha unless it is constant 1, else luminance; or luminance, alpha, R, G, ...
     matte_invert: bool = False  # the matte is 1 where the plate is to be kept
@@ -137,6 +140,7 @@ class SolveSettings:
     def __post_init__(self) -> None:
         normalise(self)
         one_of(self, "method", METHOD_NAMES)
+        one_of(self, "encoding", ENCODINGS)
         one_of(self, "region", ("frame", "hole", "around"))
         one_of(self, "motion", MOTIONS)
         one_of(self, "remainder", REMAINDERS)
@@ -201,7 +205,7 @@ class CompSettings:
     comp_feather: float = 0.0  # px of falling edge outside it; both stay inside the hole
     match_edge: bool = False  # spread the colour step at the comp matte's edge smoothly over the fill
     regrain: bool = False  # ilvi: give what was generated the plate's own grain
-    aov: bool = False  # EXR: also write the layers fill, confidence, source and stmap (ilvi)
+    aov: bool = False  # EXR: also write the layers fill, comp (the comp matte), confidence, source and stmap
     view: str = "result"  # or fill: it alone; matte: the comp matte, as grey; overlay: the plate, the comp matte red
     format: str = "auto"  # of frames that have no name of their own: the plate's, or exr, npy, png, tif, dpx
 
