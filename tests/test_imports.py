@@ -16,7 +16,7 @@ LAYERS = (
     ("host.errors",),
     ("host.checks",),
     ("host.job", "host.protocol", "host.places"),
-    ("host.process", "host.worker_log", "host.run"),
+    ("host.process", "host.worker_log", "host.run", "host.parameters"),
     ("host.pipes", "host.requests"),
     ("host.session",),
     ("host.client",),
@@ -158,7 +158,7 @@ def test_the_host_part_needs_the_standard_library_alone() -> None:
 
 @pytest.mark.parametrize(
     ("package", "extra"),
-    [("nuke_plugin", ("nuke", "nukescripts", "PySide2", "PySide6")), ("ofx_bridge", ())],
+    [("nuke_plugin", ("nuke", "ilvi_nuke")), ("ofx_bridge", ())],
 )
 def test_front_ends_import_the_host_part_alone(package: str, extra: tuple[str, ...]) -> None:
     assert (ROOT / package).is_dir()

@@ -1,0 +1,96 @@
+"""What Nuke calls: by node class, and nothing happens at a node that is not ours. No worker is started by any of it."""
+
+from __future__ import annotations
+
+import time
+from typing import Any
+
+import nuke
+
+from ilvi_nuke import build, faults, guard, knob_table, knobs, state, status, tasks
+
+CALM = 1.0  # seconds between two looks at a node while the artist works
+_looked: dict[str, float] = {}
+
+
+def register() -> None:
+    """Once, from init.py: with and without a GUI."""
+    build.define_layers()
+    nuke.addOnCreate(on_create, nodeClass="Group")
+    nuke.addOnDestroy(on_destroy, nodeClass="Group")
+    nuke.addKnobChanged(on_knob, nodeClass="Group")
+    nuke.addOnScriptClose(on_close, nodeClass="Root")
+    nuke.addBeforeRender(guard.before_render, nodeClass="Write")
+    nuke.addBeforeFrameRender(guard.before_frame, nodeClass="Write")
+    nuke.addAfterRender(guard.after_render, nodeClass="Write")
+    if nuke.GUI:
+        nuke.addUpdateUI(on_update, nodeClass="Group")
+        nuke.addAutolabel(on_label, nodeClass="Group")
+
+
+@faults.kept
+def on_create() -> None:
+    """Made, read from a script, pasted, or back by an undo: say what is on disk. A copy becomes a node of its own."""
+    node = nuke.thisNode()
+    if not knobs.is_ours(node):
+        return
+    mine = node[knobs.ID].value()
+    if not mine or any(other[knobs.ID].value() == mine for other in _others(node)):
+        state.renew(node)
+    status.recheck_files(node)
+    status.refresh(node)
+
+
+@faults.kept
+def on_destroy() -> None:
+    node = nuke.thisNode()
+    if knobs.is_ours(node):
+        tasks.forget(str(node[knobs.ID].value()))
+
+
+@faults.kept
+def on_knob() -> None:
+    """A setting was changed, an input too, or the panel opened."""
+    node, knob = nuke.thisNode(), nuke.thisKnob()
+    if not knobs.is_ours(node) or tasks.of(node) is not None:
+        return
+    name = knob.name()
+    if name in _SETTINGS or name in ("showPanel", "inputChange"):
+        status.refresh(node)
+
+
+@faults.kept
+def on_update() -> None:
+    """Something in the script was changed; perhaps above this node."""
+    node = nuke.thisNode()
+    if not knobs.is_ours(node) or tasks.of(node) is not None:
+        return
+    mine, now = state.identity(node), time.monotonic()
+    if now - _looked.get(mine, -CALM) < CALM:
+        return
+    _looked[mine] = now
+    if state.load(node).solved and int(node["tile_color"].value()) != status.FAILED:
+        status.refresh(node)
+
+
+@faults.kept
+def on_close() -> None:
+    tasks.abandon_all()
+
+
+@faults.kept
+def on_label() -> str | None:
+    """The node's label in the graph: its name, what the artist wrote, and how it stands."""
+    node = nuke.thisNode()
+    if not knobs.is_ours(node):
+        return None
+    own = str(node["label"].value() or "")
+    return "\n".join(part for part in (node.name(), own, status.label(node)) if part)
+
+
+def _others(node: Any) -> list[Any]:
+    every = nuke.allNodes("Group", nuke.root(), recurseGroups=True)
+    return [n for n in every if n.fullName() != node.fullName() and knobs.is_ours(n)]
+
+
+_SETTINGS = {knob.name for knob in knob_table.SETTINGS}

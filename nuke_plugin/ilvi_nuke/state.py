@@ -1,0 +1,151 @@
+"""What a node remembers in the script: which frames there are, and of what they were made."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import re
+import uuid
+from collections.abc import Iterable, Iterator
+from dataclasses import asdict, dataclass, field
+from typing import Any
+
+import nuke
+
+from ilvi_nuke import knobs
+
+NONE, PREVIEW, FINAL = 0, 1, 2  # values of a ready curve
+_NUMBER = re.compile(r"(-?\d+)(\.[A-Za-z0-9]+)$")
+
+
+@dataclass
+class Solved:
+    """One view's frames. pattern: their files, `%04d` for the number.  entry: the cache's name for them."""
+
+    pattern: str = ""
+    entry: str = ""
+    frames: list[int] = field(default_factory=list)
+
+
+@dataclass
+class State:
+    """What was solved last.
+
+    settings, comp: the panel's values then.  upstream: input -> node -> digest.  hashes: input -> Nuke's own hash of it
+    at `hash_frame`.  files: input -> digest of its files' times.  inputs: view -> plate, matte and clean plates: the
+    files that the worker read.  cache: the cache's folder.  done: when, and how long it took, in words.
+    """
+
+    views: dict[str, Solved] = field(default_factory=dict)
+    first: int = 0
+    last: int = -1
+    settings: dict[str, Any] = field(default_factory=dict)
+    comp: dict[str, Any] = field(default_factory=dict)
+    upstream: dict[str, dict[str, str]] = field(default_factory=dict)
+    hashes: dict[str, list[int]] = field(default_factory=dict)
+    hash_frame: int = 0
+    files: dict[str, str] = field(default_factory=dict)
+    inputs: dict[str, dict[str, Any]] = field(default_factory=dict)
+    cache: str = ""
+    done: str = ""
+
+    @property
+    def solved(self) -> bool:
+        return any(view.frames for view in self.views.values())
+
+
+def load(node: Any) -> State:
+    """The node's memory; an empty one where it is new, or another version's."""
+    try:
+        record = json.loads(node[knobs.STATE].value())
+        views = {view: Solved(**solved) for view, solved in record.pop("views").items()}
+        return State(views=views, **record)
+    except (ValueError, TypeError, KeyError, AttributeError):
+        return State()
+
+
+def save(node: Any, state: State) -> None:
+    with quietly():
+        node[knobs.STATE].setValue(json.dumps(asdict(state), sort_keys=True))
+
+
+@contextlib.contextmanager
+def quietly() -> Iterator[None]:
+    """What the node does by itself is nothing that an artist would want to undo."""
+    was = nuke.Undo.disabled()
+    if not was:
+        nuke.Undo.disable()
+    try:
+        yield
+    finally:
+        if not was:
+            nuke.Undo.enable()
+
+
+def identity(node: Any) -> str:
+    """The node's own id, whatever it is called; a new one where it has none."""
+    if not node[knobs.ID].value():
+        renew(node)
+    return str(node[knobs.ID].value())
+
+
+def renew(node: Any) -> None:
+    """A copy is a node of its own."""
+    with quietly():
+        node[knobs.ID].setValue(uuid.uuid4().hex)
+
+
+def alive(node: Any) -> bool:
+    """Whether the node is still in a script: a deleted one's Python object refuses every use."""
+    try:
+        node.name()
+    except ValueError:
+        return False
+    return True
+
+
+def set_ready(node: Any, view: str, ready: dict[int, int]) -> None:
+    """Write what there is of each frame as a curve of steps, with as few keys as it needs."""
+    knob = node[knobs.ready_name(view)]
+    with quietly():
+        knob.clearAnimated()
+        if not any(ready.values()):
+            knob.setValue(NONE)
+            return
+        knob.setAnimated()
+        before: int | None = None
+        for frame in sorted({edge for known in ready for edge in (known, known + 1)} | {min(ready) - 1}):
+            value = ready.get(frame, NONE)
+            if value != before:
+                knob.setValueAt(value, frame)
+                before = value
+        curve = knob.animation(0)
+        curve.changeInterpolation(curve.keys(), nuke.CONSTANT)
+
+
+def ready_at(node: Any, view: str, frame: int) -> int:
+    """What there is of a frame: NONE, PREVIEW or FINAL."""
+    knob = node.knob(knobs.ready_name(view))
+    return NONE if knob is None else int(knob.getValueAt(frame))
+
+
+def pattern_of(path: str, frame: int) -> str:
+    """`/a/clean.1001.exr` and 1001 -> `/a/clean.%04d.exr`, forward slashes alone (TCL reads them)."""
+    path = path.replace("\\", "/")
+    found = _NUMBER.search(path)
+    if not found or int(found.group(1)) != frame:
+        return path
+    digits = len(found.group(1))
+    return f"{path[: found.start()]}%0{digits}d{found.group(2)}"
+
+
+def on_disk(pattern: str, frames: Iterable[int]) -> list[int]:
+    """Those of the frames whose files are there, by one look into their folder."""
+    if not pattern:
+        return []
+    try:
+        names = set(os.listdir(os.path.dirname(pattern)))
+    except OSError:
+        return []
+    return [frame for frame in frames if (os.path.basename(pattern) % frame) in names]
