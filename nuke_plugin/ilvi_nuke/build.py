@@ -16,6 +16,10 @@ LAYERS = {
     "ilvi": ("fill", "confidence", "source"),
     "ilvi_fill": ("red", "green", "blue"),
     "ilvi_result": ("red", "green", "blue"),
+    "fill": ("red", "green", "blue"),
+    "comp": ("alpha",),
+    "confidence": ("Y",),
+    "source": ("Y",),
 }
 BRANDS = {"none": (1, 0, 1), "preview": (1, 0.6, 0), "stale": (1, 0.25, 0)}  # colours of the marks
 COLOURS = ("red", "green", "blue")
@@ -27,13 +31,17 @@ _LOCALIZATION_OFF, _ERROR_BLACK = 3, 1
 def create() -> Any:
     """A new node, its plate connected to the selected node, which is where the artist wants it."""
     selected = nuke.selectedNodes()
-    node = make()
-    if len(selected) == 1:
-        below = selected[0]
-        node.setInput(0, below)
-        node.setXYpos(below.xpos(), below.ypos() + 60)
-        below.setSelected(False)
-    node.setSelected(True)
+    nuke.Undo.begin("Create " + NAME)  # of so many steps, one for the artist
+    try:
+        node = make()
+        if len(selected) == 1:
+            below = selected[0]
+            node.setInput(0, below)
+            node.setXYpos(below.xpos(), below.ypos() + 60)
+            below.setSelected(False)
+        node.setSelected(True)
+    finally:
+        nuke.Undo.end()
     node.showControlPanel()
     return node
 
@@ -110,7 +118,7 @@ def _exports(group: Any) -> None:
     for index, channel in enumerate(("red", "green", "blue", "alpha")):
         fit[f"from{index}"].setValue(f"rgba.{channel}")
         fit[f"to{index}"].setValue(f"rgba.{channel}")
-    fit["bbox"].setValue("B side")
+    _keep_box(fit)
     for name, source in (("write_plate", plate), ("write_matte", fit), ("write_clean", clean)):
         nuke.nodes.Write(name=name, inputs=[source])
 
@@ -152,8 +160,15 @@ def _copied(name: str, below: Any, above: Any, channels: dict[str, str]) -> Any:
     """B with channels of A; B's format and box stay."""
     copy = nuke.nodes.Copy(name=name, inputs=[below, above])
     set_copied(copy, channels)
-    copy["bbox"].setValue("B side")
+    _keep_box(copy)
     return copy
+
+
+def _keep_box(copy: Any) -> None:
+    """The box of B, whatever this Nuke calls that choice."""
+    knob = copy["bbox"]
+    names = [choice.partition("\t")[0] for choice in knob.values()]  # a choice may be "name<tab>label"
+    knob.setValue(next(name for name in names if name.startswith("B")))
 
 
 def set_copied(copy: Any, channels: dict[str, str]) -> None:
@@ -205,15 +220,18 @@ def _looks(whole: Any, view: str) -> Any:
     looks = [_expression(f"show_{n}_{view}", whole, expressions[name]) for n, name in enumerate(knob_table.VIEWS)]
     switch = nuke.nodes.Switch(name=f"view_{view}", inputs=looks)
     switch["which"].setExpression("parent.view")
-    inner = nuke.nodes.Remove(name=f"drop_result_{view}", inputs=[switch])
-    inner["operation"].setValue("remove")
-    inner["channels"].setValue("ilvi_result")
-    ours = nuke.nodes.Remove(name=f"drop_layers_{view}", inputs=[inner])
-    ours["operation"].setValue("remove")
-    ours["channels"].setValue("ilvi")
-    ours["channels1"].setValue("ilvi_fill")
-    ours["disable"].setExpression("parent.layers")
-    return ours
+    inner = _without(switch, "ilvi_result", f"drop_result_{view}")
+    for layer in ("ilvi", "ilvi_fill"):
+        inner = _without(inner, layer, f"drop_{layer}_{view}")
+        inner["disable"].setExpression("parent.layers")
+    return inner
+
+
+def _without(source: Any, layer: str, name: str) -> Any:
+    remove = nuke.nodes.Remove(name=name, inputs=[source])
+    remove["operation"].setValue("remove")
+    remove["channels"].setValue(layer)
+    return remove
 
 
 def _marked(source: Any, brand: str, view: str) -> Any:

@@ -6,7 +6,8 @@ from typing import Any
 
 import nuke
 
-from ilvi_nuke.knob_table import BUTTON, CHOICE, FILE, NUMBER, TAB, TABLE, TEXT, TICK, WHOLE, WORDS, Knob
+from ilvi_core.host.parameters import CHOICE, FILE, NUMBER, TICK, WHOLE, WORDS
+from ilvi_nuke.knob_table import BUTTON, TAB, TABLE, TEXT, Knob
 
 # what nobody edits: `ilvi` marks our node and says which layout it has
 MARK, ID, STATE, STALE = "ilvi", "ilvi_id", "ilvi_state", "ilvi_stale"

@@ -97,12 +97,11 @@ def renew(node: Any) -> None:
 
 
 def alive(node: Any) -> bool:
-    """Whether the node is still in a script: a deleted one's Python object refuses every use."""
+    """Whether the node is still one of ours in a script: a deleted one's Python object refuses every use."""
     try:
-        node.name()
+        return node.knob(knobs.STATE) is not None
     except ValueError:
         return False
-    return True
 
 
 def set_ready(node: Any, view: str, ready: dict[int, int]) -> None:

@@ -167,7 +167,7 @@ def readable(node: Any, first: int, last: int) -> str:
         return ""
     pattern = str(node["file"].value() or "")
     plain = pattern.lower().endswith(".exr") and "[" not in pattern and "%v" not in pattern.lower()
-    colour = node["raw"].value() or _AS_IT_IS.fullmatch(str(node["colorspace"].value()))
+    colour = node["raw"].value() or _is_linear(str(node["colorspace"].value()))
     covers = node["first"].value() <= first and last <= node["last"].value()
     moved = str(node["frame"].value() or "") if "frame" in node.knobs() else ""
     held = len(_FRAME_NUMBER.findall(pattern)) != 1
@@ -176,6 +176,16 @@ def readable(node: Any, first: int, last: int) -> str:
     if len(state.on_disk(percent(pattern), range(first, last + 1))) != last - first + 1:
         return ""
     return pattern
+
+
+def _is_linear(colourspace: str) -> bool:
+    """Whether a Read of floats with that colourspace changes no value."""
+    if colourspace != "default":
+        return bool(_AS_IT_IS.fullmatch(colourspace))
+    floats, working = (nuke.root().knob(name) for name in ("floatLut", "workingSpaceLUT"))
+    if floats is None or working is None:
+        return False
+    return floats.value() == working.value() or bool(_AS_IT_IS.fullmatch(str(floats.value())))
 
 
 def percent(pattern: str) -> str:
