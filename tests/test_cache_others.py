@@ -406,7 +406,7 @@ def test_out_of_memory_while_fills_are_made_again_is_said_as_such(shot, cache, m
 def test_no_more_than_two_previews_of_a_frame_are_kept(shot, cache, monkeypatch):
     monkeypatch.setattr("ilvi_core.previews.ROUND_EVERY", 0.0)
     monkeypatch.setattr("ilvi_core.previews.SHARE", 1e9)
-    result, said = run(cache, job_for(shot, solve={**QUICK, "max_updates": 60}), previews=True)
+    result, said = run(cache, job_for(shot, solve={**QUICK, "max_updates": 30}), previews=True)
     assert len(said.previews) > 18
     assert len({path for _, path in said.previews}) == len(said.previews)  # each under a name of its own
     left = list((result.folder / "previews").rglob("*.png"))

@@ -63,7 +63,7 @@ def stopping_after(updates):
     [
         ("dip-vid-flow", 5, {}, 13),  # between two readings of the losses
         pytest.param("dip-vid-flow", 5, {}, 10, marks=pytest.mark.slow),  # at one
-        ("dip-vid", 4, {}, 13),
+        pytest.param("dip-vid", 4, {}, 13, marks=pytest.mark.slow),
         pytest.param("dip-vid", 4, {}, 10, marks=pytest.mark.slow),
         pytest.param("dip-vid-3dcn", 3, {}, 10, marks=pytest.mark.slow),
         pytest.param("dip-vid-3dcn", 3, {}, 13, marks=pytest.mark.slow),

@@ -461,6 +461,7 @@ def test_what_another_process_reads_is_left_and_stays_kept(place, tmp_path):
 # -- two workers -------------------------------------------------------------------------------------------------------
 
 
+@pytest.mark.slow  # test_cache_faults has the same with two processes of the command line
 def test_of_two_workers_with_one_job_one_solves_and_the_other_waits_takes_over_and_reads(place, tmp_path):
     job = seeded(place, 50, {**QUICK, "max_updates": 40}, run=RunOptions(checkpoint_every=0.0))
     other = dataclasses.replace(job, output=str(place / "out b" / "c.####.png"))

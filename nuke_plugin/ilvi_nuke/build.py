@@ -87,8 +87,7 @@ def lay_out(group: Any, views: tuple[str, ...]) -> None:
             ):  # which input is which view, where they are not in the script's order
                 last["viewassoc"].setValue("\n".join(views))
         last = _stale_mark(last)
-        guard = nuke.nodes.Assert(name=GUARD, inputs=[last])
-        guard["expression"].setExpression(f"parent.missing || $gui || !parent.{knobs.STALE}")
+        guard = _guard(GUARD, last, f"!parent.{knobs.STALE}", "what ILVI solved is out of date; press Inpaint")
         nuke.nodes.Output(inputs=[guard])
 
 
@@ -142,8 +141,15 @@ def _one_view(group: Any, view: str) -> Any:
     pick["which"].setExpression(
         f"parent.missing && ({ready} < {state.FINAL} || parent.{knobs.STALE}) ? {state.NONE} : {ready}"
     )
-    guard = nuke.nodes.Assert(name=f"{GUARD}_{view}", inputs=[pick])
-    guard["expression"].setExpression(f"parent.missing || $gui || {ready} == {state.FINAL}")
+    return _guard(f"{GUARD}_{view}", pick, f"{ready} == {state.FINAL}", "ILVI has not solved this frame; press Inpaint")
+
+
+def _guard(name: str, source: Any, condition: str, sentence: str) -> Any:
+    """A render fails here, natively, where the condition does not hold and the panel does not let the plate pass."""
+    guard = nuke.nodes.Assert(name=name, inputs=[source])
+    guard["expression"].setExpression(f"parent.missing || $gui || {condition}")
+    if guard.knob("message") is not None:  # newer Nukes say it; older ones say the node's name
+        guard["message"].setValue(sentence)
     return guard
 
 
@@ -240,7 +246,7 @@ def _marked(source: Any, brand: str, view: str) -> Any:
     band = f"(x < width * {edge} || x > width * {1 - edge} || y < width * {edge} || y > height - width * {edge})"
     stripes = f"({band} && fmod(x + y, width * 0.02) < width * 0.01)"
     short = {"red": "r", "green": "g", "blue": "b"}
-    parts = zip(COLOURS, BRANDS[brand], strict=True)
+    parts = dict(zip(COLOURS, BRANDS[brand])).items()
     return _expression(f"mark_{brand}_{view}", source, {c: f"({stripes} ? {v} : {short[c]})" for c, v in parts})
 
 

@@ -113,6 +113,7 @@ def set_ready(node: Any, view: str, ready: dict[int, int]) -> None:
             knob.setValue(NONE)
             return
         knob.setAnimated()
+        knob.animation(0).clear()  # it has put a key at the current frame
         before: int | None = None
         for frame in sorted({edge for known in ready for edge in (known, known + 1)} | {min(ready) - 1}):
             value = ready.get(frame, NONE)

@@ -712,8 +712,39 @@ def test_a_render_without_the_plugin_fails_at_the_same_frame(start, clip, tmp_pa
     nuke.execute(write, FIRST, LAST, 1, ["main"])
     with pytest.raises(RuntimeError, match="ILVI_frame_not_solved_or_out_of_date"):
         nuke.execute(write, FIRST, LAST + 1, 1, ["main"])
-    nuke.toNode("Read_plate")["file"].setValue("elsewhere.####.exr")
     assert "ilvi_nuke" not in sys.modules
+
+
+def test_the_native_guard_says_why_where_nuke_can(start, clip, tmp_path):
+    host = start(version=(17, 0))
+    nuke, node = set_up(host, clip)
+    inpaint(host, node)
+    make_write(nuke, node, tmp_path / "out").setName("Write_out")
+    nuke.scriptSaveAs(str(tmp_path / "shot.nk"), 1)
+    host.quit()
+    forget_plugin()
+    import fake_host
+
+    fake_host.start(gui=False, version=(17, 0))
+    import nuke
+
+    nuke.scriptOpen(str(tmp_path / "shot.nk"))
+    with pytest.raises(RuntimeError, match="ILVI has not solved this frame"):
+        nuke.execute(nuke.toNode("Write_out"), LAST + 1, LAST + 1, 1, ["main"])
+
+
+@pytest.mark.parametrize("now", [FIRST - 5, FIRST + 3, LAST + 5])
+def test_nothing_is_said_to_be_solved_but_what_is(now, nuke_gui, clip):
+    """Wherever the time line stands while frames come in."""
+    host = nuke_gui
+    from ilvi_nuke import state
+
+    nuke, node = set_up(host, clip)
+    nuke.root()["frame"].setValue(now)
+    inpaint(host, node)
+    inpaint(host, node)
+    ready = [frame for frame in range(FIRST - 9, LAST + 9) if state.ready_at(node, "main", frame)]
+    assert ready == list(range(FIRST, LAST + 1))
 
 
 def test_a_stale_node_fails_the_render_in_gui_and_terminal(start, clip, tmp_path):

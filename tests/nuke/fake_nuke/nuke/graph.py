@@ -31,6 +31,8 @@ class Core:
         self.placeholders: list = []
         _most, optional, more = SPECS.get(kind, (0, False, ""))
         spec = ROOT if kind == "Root" else "\n".join([COMMON, OPTIONAL if optional else "", more])
+        if kind == "Assert" and host.version[0] >= 17:  # see ops.check
+            spec += "\nmessage:expr"
         for knob in make_knobs(spec):
             knob._core = self
             self.knobs[knob._name] = knob

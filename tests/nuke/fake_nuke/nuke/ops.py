@@ -308,9 +308,10 @@ def remove(at: At) -> Image:
 
 
 def check(at: At) -> Image:
-    """Assert: an error where the knob is 0. (Nuke 17 has a knob message too; earlier ones: unverified, so not here.)"""
+    """Assert: an error where the knob is 0. Nuke 17 has a knob message too; of earlier ones it is not known."""
     if not at.number("expression"):
-        at.fail("Assert: the expression is not true")
+        told = at.text("message") if host.version[0] >= 17 else ""
+        at.fail(told or "Assert: the expression is not true")
     return at.input(0)
 
 
