@@ -112,8 +112,20 @@ def test_inpaint_streams_previews_then_results_and_passes_the_rest(cold, nuke_gu
     changed = (pixels(before, *RGB) != pixels(plain, *RGB)).any(-1)
     assert 0.005 < changed.mean() < 0.2  # not solved: stripes at the edge, the rest is the plate
     host.press(node, "inpaint")
-    seen, begun = set(), time.monotonic()
-    host.pump(lambda: seen.add(look_at(node)) or not busy(node), 90)
+    seen, early, begun = set(), {}, time.monotonic()
+
+    def watch():
+        seen.add(look_at(node))
+        if look_at(node) == 1 and not early:
+            early.update({f: host.render_image(node, f) for f in range(FIRST, LAST + 1) if ready(node, f) == 1})
+        return not busy(node)
+
+    host.pump(watch, 90)
+    for frame, image in early.items():
+        assert error_in_hole(image, frame) < 0.3  # the plate has 9.0 there: a fill is shown, the first of all
+        assert (pixels(image, *RGB)[0] == [1, 0.6000000238418579, 0]).all(-1).any()  # with amber stripes
+        looked(host, image, "preview")
+    assert early
     refreshes = [moment for moment in host.viewer_refreshes if moment > begun]
     assert {1, 2} <= seen  # previews, then results
     assert status(node).startswith(f"{FRAMES} frames ({FIRST}-{LAST}). Done")
@@ -136,10 +148,20 @@ def test_inpaint_streams_previews_then_results_and_passes_the_rest(cold, nuke_gu
     assert min(gaps) > 0.15  # at most every 0.2 s while frames come
 
 
-def look_at(node):
+def ready(node, frame):
     from ilvi_nuke import state
 
-    return max(state.ready_at(node, "main", frame) for frame in range(FIRST, LAST + 1))
+    return state.ready_at(node, "main", frame)
+
+
+def look_at(node):
+    return max(ready(node, frame) for frame in range(FIRST, LAST + 1))
+
+
+def looked(host, image, name):
+    """Keep a picture for the eye where ILVI_LOOK names a folder."""
+    if "ILVI_LOOK" in os.environ:
+        host.save_png(image, f"{os.environ['ILVI_LOOK']}/{name.replace(' ', '_').replace('/', '')}.png")
 
 
 def dilated(mask, reach):
@@ -183,6 +205,20 @@ def test_half_goes_out_as_half_and_float_as_float(nuke_gui, clip, tmp_path):
         inputs = export.export(node, order.read(node), "main", str(folder))
         assert depth_of(inputs.plate % FIRST) == expected
     assert not list((folder / "nuke").glob("*.part*"))
+
+
+def test_what_is_not_replaced_keeps_the_bits_that_an_export_has_not(nuke_gui, clip):
+    """Values that half floats do not have, exported as half: outside the comp matte they are the plate's own."""
+    host = nuke_gui
+    nuke, node = set_up(host, clip)
+    node.setInput(0, nuke.nodes.Grade(inputs=[node.input(0)]))
+    node.input(0)["white"].setValue(0.337)
+    node["depth"].setValue("half")
+    inpaint(host, node)
+    image, plate = host.render_image(node, FIRST + 3), host.render_image(node.input(0), FIRST + 3)
+    near = dilated(scene()[1][3][::-1] > 0, 4)
+    np.testing.assert_array_equal(pixels(image, *RGB)[~near], pixels(plate, *RGB)[~near])
+    assert (pixels(plate, *RGB).astype(np.float16) != pixels(plate, *RGB)).mean() > 0.5
 
 
 def depth_of(path):
@@ -273,10 +309,7 @@ def test_every_look_of_the_view_knob(nuke_gui, clip, tmp_path):
     for name in node["view"].values():
         node["view"].setValue(name)
         looks[name] = pixels(host.render_image(node, at), *RGB)
-        if "ILVI_LOOK" in os.environ:
-            host.save_png(
-                host.render_image(node, at), f"{os.environ['ILVI_LOOK']}/{name.replace(' ', '_').replace('/', '')}.png"
-            )
+        looked(host, host.render_image(node, at), name)
     assert np.abs(looks["fill only"][hole] - looks["result"][hole]).max() < 1e-3
     assert (looks["fill only"][~dilated(hole, 5)] == 0).all()
     assert (looks["matte overlay"][hole][:, 0] >= 0.5).all()
