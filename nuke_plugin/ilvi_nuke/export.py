@@ -74,7 +74,15 @@ def export(group: Any, asked: Order, view: str, root: str) -> Inputs:
             if not plate:
                 _write(group, "write_plate", "rgb", f"{partial.as_posix()}/plate.%04d.exr", first, last, view)
             if not matte:
-                _write(group, "write_matte", "rgba", f"{partial.as_posix()}/matte.%04d.exr", first, last, view)
+                _write(
+                    group,
+                    "write_matte",
+                    _matte_channels(sides),
+                    f"{partial.as_posix()}/matte.%04d.exr",
+                    first,
+                    last,
+                    view,
+                )
             for frame in asked.clean:
                 _write(group, "write_clean", "rgb", f"{partial.as_posix()}/clean.%04d.exr", frame, frame, view)
         final = _publish(partial, folder)
@@ -115,6 +123,12 @@ def _write(group: Any, name: str, channels: str, path: str, first: int, last: in
     lacking = sorted(set(range(first, last + 1)) - set(state.on_disk(path, range(first, last + 1))))
     if lacking:
         raise IlviError(f"Nuke wrote no {what} for frame {lacking[0]}.", "Check the room on the cache's disk.")
+
+
+def _matte_channels(sides: dict[str, Any]) -> str:
+    """Without the alpha where the input has none: it would be 0 everywhere, and taken for an empty matte."""
+    source = sides["matte"] if sides["matte"] is not None else sides["plate"]
+    return "rgba" if "rgba.alpha" in source.channels() else "rgb"
 
 
 def _depth(group: Any, write: Any) -> str:

@@ -26,9 +26,25 @@ def say(node: Any, text: str, tile: int | None = None, bar: str = " ") -> None:
             node["tile_color"].setValue(tile)
 
 
+_OPTIONS = {
+    "--matte-channel": "'matte from'", "--matte-invert": "'invert matte'", "--solve-dilate": "'solve dilation'",
+    "--comp-dilate": "'comp dilation'", "--comp-feather": "'comp feather'", "--size": "'working size'",
+    "--device": "'device'", "--frames": "'frame range'", "--preset": "'preset'", "--method": "'method'",
+    "--clean-plate": "'clean plate at'", "--memory": "'memory'", "--refresh": "'Clear cache' and Inpaint",
+    " and --matte-threshold": "",
+}  # fmt: skip
+
+
+def in_knobs(text: str) -> str:
+    """What the worker says to a command line, in the words of the panel."""
+    for option, knob in _OPTIONS.items():
+        text = text.replace(option, knob)
+    return text
+
+
 def fail(node: Any, error: IlviError) -> None:
     """The error in words, and the tile red."""
-    say(node, str(error), FAILED)
+    say(node, in_knobs(str(error)), FAILED)
 
 
 def bar(done: int, total: int) -> str:

@@ -182,7 +182,7 @@ class Task:
             incoming.take(frames)
         for event in events:
             if isinstance(event, Warn) or (isinstance(event, Info) and "enlarged" in event.text):
-                self._notes.append(event.text)
+                self._notes.append(status.in_knobs(event.text))
             elif isinstance(event, (Failure, Stopped)):
                 raise event.error()
         last = next((e for e in reversed(events) if isinstance(e, (Accepted, Started, Progress, Finished))), None)

@@ -69,7 +69,7 @@ def vendored(folder):
 def test_a_vendored_plugin_runs_alone(tmp_path):
     """A job through it, in a process that cannot see the checkout."""
     plugin = vendored(tmp_path)
-    test = Path(__file__).parent / "test_walk.py::test_the_menu_makes_a_node_below_the_selected_one"
+    test = Path(__file__).parent / "test_walk.py::test_a_write_below_the_node_gives_the_result"
     environment = {
         **os.environ,
         "ILVI_TEST_PLUGIN": str(plugin),
@@ -81,7 +81,9 @@ sys.path[:] = [p for p in sys.path if p not in ("", {str(ROOT)!r})]
 import pytest
 sys.path.insert(0, {str(Path(__file__).parent)!r})
 options = ["-q", "-c", "/dev/null", "--rootdir", {str(tmp_path)!r}, "-p", "no:cacheprovider", "-p", "no:xdist"]
-sys.exit(pytest.main([*options, {str(test)!r}]))
+code = pytest.main([*options, {str(test)!r}])
+assert sys.modules["ilvi_core"].__file__.startswith({str(plugin / "vendor")!r})
+sys.exit(code)
 """
     done = subprocess.run(
         [sys.executable, "-c", code], capture_output=True, text=True, env=environment, cwd=tmp_path, check=False

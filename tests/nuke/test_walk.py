@@ -262,6 +262,43 @@ def test_the_matte_falls_back_to_the_plates_alpha(nuke_gui, clip, tmp_path):
     assert error_in_hole(host.render_image(node, FIRST + 3), FIRST + 3) < 0.06
 
 
+def test_a_matte_without_alpha_is_read_by_its_luminance(nuke_gui, clip, tmp_path):
+    """As most rotos on disk are: grey, and their alpha is 0 in Nuke."""
+    host = nuke_gui
+    import nuke
+
+    _, matte = scene()
+    for t in range(FRAMES):
+        write_png(tmp_path / "grey" / f"matte.{FIRST + t}.png", matte[t])
+    read = make_read(tmp_path / "grey", "matte", file=(tmp_path / "grey" / "matte.####.png").as_posix())
+    node = make_node(make_read(clip, "plate"), read, matte_channel="auto")
+    inpaint(host, node)
+    assert "empty" not in status(node)
+    assert error_in_hole(host.render_image(node, FIRST + 3), FIRST + 3) < 0.06
+    assert nuke.root()["proxy"].value() is False
+
+
+def write_png(path, grey):
+    path.parent.mkdir(parents=True, exist_ok=True)
+    spec = oiio.ImageSpec(grey.shape[1], grey.shape[0], 1, "uint8")
+    out = oiio.ImageOutput.create(str(path))
+    assert out.open(str(path), spec), out.geterror()
+    assert out.write_image(np.ascontiguousarray((grey * 255).astype(np.uint8)[..., None])), out.geterror()
+    out.close()
+
+
+def test_an_empty_matte_is_said_in_the_panels_words(nuke_gui, clip):
+    host = nuke_gui
+    import nuke
+
+    node = make_node(make_read(clip, "plate"), nuke.nodes.Constant(), matte_channel="alpha")
+    host.press(node, "inpaint")
+    host.pump(lambda: not busy(node), 60)
+    assert "The matte is empty" in status(node)
+    assert "'matte from'" in status(node)
+    assert "--" not in status(node)
+
+
 def test_a_clean_plate_is_kept_at_its_frame(nuke_gui, clip, tmp_path):
     host = nuke_gui
     nuke, node = set_up(host, clip)

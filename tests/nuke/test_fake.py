@@ -1,4 +1,4 @@
-"""The fake Nuke's own checks: pytest -n 0 -c /dev/null tests/nuke/fake_nuke/check_fake.py"""
+"""The fake Nuke itself: strict, exact, and as its documentation says."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ import numpy as np
 import OpenImageIO as oiio
 import pytest
 
-sys.path.insert(0, str(Path(__file__).parent))
+sys.path.insert(0, str(Path(__file__).parent / "fake_nuke"))
 import fake_host
 import nuke
 
