@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-import time
 from typing import Any
 
 import nuke
 
-from ilvi_nuke import build, faults, guard, knob_table, knobs, state, status, tasks
+from ilvi_nuke import build, faults, guard, knob_table, knobs, state, status, tasks, upstream
 
-CALM = 1.0  # seconds between two looks at a node while the artist works
-_looked: dict[str, float] = {}
+_seen: dict[str, tuple[Any, ...]] = {}  # node's id -> what its inputs were when they were last looked at
 
 
 def register() -> None:
@@ -65,10 +63,15 @@ def on_update() -> None:
     node = nuke.thisNode()
     if not knobs.is_ours(node) or tasks.of(node) is not None:
         return
-    mine, now = state.identity(node), time.monotonic()
-    if now - _looked.get(mine, -CALM) < CALM:
+    mine = state.identity(node)
+    root = nuke.root()
+    now = (upstream.frame(), root["first_frame"].value(), root["last_frame"].value(), upstream.hashes(node))
+    before, _seen[mine] = _seen.get(mine), now
+    # Nuke's hashes are quick, and differ from frame to frame: a change shows at a frame that was seen before it. Only
+    # then is everything above compared, knob by knob.
+    scrubbed = before is not None and before[0] != now[0] and before[1:3] == now[1:3]
+    if before == now or scrubbed:
         return
-    _looked[mine] = now
     if state.load(node).solved and int(node["tile_color"].value()) != status.FAILED:
         status.refresh(node)
 

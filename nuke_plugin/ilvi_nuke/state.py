@@ -16,7 +16,7 @@ import nuke
 from ilvi_nuke import knobs
 
 NONE, PREVIEW, FINAL = 0, 1, 2  # values of a ready curve
-_NUMBER = re.compile(r"(-?\d+)(\.[A-Za-z0-9]+)$")
+_NUMBER = re.compile(r"(-?)(\d+)(\.[A-Za-z0-9]+)$")
 
 
 @dataclass
@@ -105,23 +105,34 @@ def alive(node: Any) -> bool:
 
 
 def set_ready(node: Any, view: str, ready: dict[int, int]) -> None:
-    """Write what there is of each frame as a curve of steps, with as few keys as it needs."""
+    """Write what there is of each frame as a curve of steps, with as few keys as it needs; once is enough."""
     knob = node[knobs.ready_name(view)]
+    wanted = _steps(ready)
+    curve = knob.animation(0) if knob.isAnimated() else None
+    if [(round(key.x), round(key.y)) for key in (curve.keys() if curve else [])] == wanted:
+        return
     with quietly():
         knob.clearAnimated()
-        if not any(ready.values()):
-            knob.setValue(NONE)
-            return
-        knob.setAnimated()
-        knob.animation(0).clear()  # it has put a key at the current frame
-        before: int | None = None
-        for frame in sorted({edge for known in ready for edge in (known, known + 1)} | {min(ready) - 1}):
-            value = ready.get(frame, NONE)
-            if value != before:
+        knob.setValue(NONE)
+        if wanted:
+            knob.setAnimated()
+            knob.animation(0).clear()  # it has put a key at the current frame
+            for frame, value in wanted:
                 knob.setValueAt(value, frame)
-                before = value
-        curve = knob.animation(0)
-        curve.changeInterpolation(curve.keys(), nuke.CONSTANT)
+            curve = knob.animation(0)
+            curve.changeInterpolation(curve.keys(), nuke.CONSTANT)
+
+
+def _steps(ready: dict[int, int]) -> list[tuple[int, int]]:
+    """The frames at which what there is changes, and to what."""
+    if not any(ready.values()):
+        return []
+    steps: list[tuple[int, int]] = []
+    for frame in sorted({edge for known in ready for edge in (known, known + 1)} | {min(ready) - 1}):
+        value = ready.get(frame, NONE)
+        if not steps or value != steps[-1][1]:
+            steps.append((frame, value))
+    return steps
 
 
 def ready_at(node: Any, view: str, frame: int) -> int:
@@ -134,10 +145,11 @@ def pattern_of(path: str, frame: int) -> str:
     """`/a/clean.1001.exr` and 1001 -> `/a/clean.%04d.exr`, forward slashes alone (TCL reads them)."""
     path = path.replace("\\", "/")
     found = _NUMBER.search(path)
-    if not found or int(found.group(1)) != frame:
+    if not found or int(found.group(2)) != abs(frame):
         return path
-    digits = len(found.group(1))
-    return f"{path[: found.start()]}%0{digits}d{found.group(2)}"
+    dash = found.group(1) if frame >= 0 else ""  # a hyphen before the number, or its sign
+    digits = len(found.group(2)) + (frame < 0)
+    return f"{path[: found.start()]}{dash}%0{digits}d{found.group(3)}"
 
 
 def on_disk(pattern: str, frames: Iterable[int]) -> list[int]:

@@ -8,7 +8,7 @@ from typing import Any
 from ilvi_core.host.errors import IlviError
 from ilvi_nuke import build, knob_table, knobs, order, state, upstream
 from ilvi_nuke.order import Order
-from ilvi_nuke.state import State
+from ilvi_nuke.state import Solved, State
 
 PLAIN, BUSY, READY, STALE, FAILED = 0, 0x3B6EA5FF, 0x3F7D4FFF, 0xC0802AFF, 0xB03A3AFF  # of the tile, RRGGBBAA
 _BAR = 24  # characters
@@ -164,13 +164,10 @@ def _all_there(node: Any, view: str, frames: list[int]) -> bool:
 def recheck_files(node: Any) -> None:
     """Set the curves by what is on disk now: another machine, another day, a cache that was cleared."""
     then = state.load(node)
-    for view, solved in then.views.items():
-        if node.knob(knobs.ready_name(view)) is None:
-            continue
-        there = set(state.on_disk(solved.pattern, solved.frames))
-        ready = {frame: state.FINAL if frame in there else state.NONE for frame in solved.frames}
-        if any(state.ready_at(node, view, frame) != value for frame, value in ready.items()):
-            state.set_ready(node, view, ready)
+    for view in build.views_of(node):
+        solved = then.views.get(view, Solved())  # a script that was saved in the middle of a job may say more
+        there = state.on_disk(solved.pattern, solved.frames)
+        state.set_ready(node, view, dict.fromkeys(there, state.FINAL))
 
 
 def label(node: Any) -> str:

@@ -590,22 +590,20 @@ def test_what_changed_upstream_is_said_and_shown(nuke_gui, clip):
     node.setInput(0, nuke.nodes.Grade(inputs=[node.input(0)], name="Grade_sky"))
     inpaint(host, node)
     clean = pixels(host.render_image(node, FIRST), *RGB)
+    host.idle()
     node.input(0)["white"].setValue(0.7)
-    time.sleep(1.1)
     host.idle()
     assert "Out of date: plate: Grade_sky changed" in status(node)
     assert node["tile_color"].value() == 0xC0802AFF
     marked = pixels(host.render_image(node, FIRST), *RGB)
     assert (marked != clean).any(-1).mean() > 0.005
     node.input(0)["white"].setValue(1.0)
-    time.sleep(1.1)
     host.idle()
     assert status(node).startswith(f"{FRAMES} frames")
     # cosmetics and names change nothing
     node.input(0)["label"].setValue("the sky")
     node.input(0).setXYpos(500, 500)
     node.input(0).setName("Grade_heaven")
-    time.sleep(1.1)
     host.idle()
     assert status(node).startswith(f"{FRAMES} frames")
     # range and settings
@@ -625,6 +623,63 @@ def test_what_changed_upstream_is_said_and_shown(nuke_gui, clip):
     node.setInput(2, nuke.nodes.Constant())
     host.user_set(node, "handles", 0)
     assert "clean plate was connected" in status(node)
+
+
+def test_a_look_at_the_script_costs_no_walk_while_nothing_changes(nuke_gui, clip, monkeypatch):
+    """updateUI comes with every frame that the artist scrubs over."""
+    host = nuke_gui
+    nuke, node = set_up(host, clip)
+    inpaint(host, node)
+    from ilvi_nuke import upstream
+
+    host.idle()
+    walks = []
+    fingerprint = upstream.fingerprint
+    monkeypatch.setattr(upstream, "fingerprint", lambda *a: walks.append(a) or fingerprint(*a))
+    for frame in (FIRST, FIRST + 1, FIRST + 1, FIRST, FIRST + 2):
+        nuke.root()["frame"].setValue(frame)
+        host.idle()
+        host.idle()
+    assert walks == []
+    node.input(0)["premultiplied"].setValue(True)
+    host.idle()
+    assert walks
+    assert "Read_plate changed" in status(node)
+
+
+def test_a_script_saved_in_the_middle_of_a_job_shows_no_preview_that_is_gone(start, clip, tmp_path):
+    host = start()
+    nuke, node = long_job(host, clip)
+    assert look_at(node) == 1
+    nuke.scriptSaveAs(str(tmp_path / "shot.nk"), 1)
+    host.quit()
+    host = start()
+    import nuke
+
+    nuke.scriptOpen(str(tmp_path / "shot.nk"))
+    (node,) = [n for n in nuke.allNodes("Group") if n.knob("ilvi")]
+    assert look_at(node) == 0
+    assert status(node).startswith("Not solved yet")
+    assert "▱" not in node["progress"].value()
+    assert node["tile_color"].value() == 0
+
+
+@pytest.mark.parametrize(
+    ("path", "frame", "pattern"),
+    [
+        ("/a/b.1001.exr", 1001, "/a/b.%04d.exr"),
+        ("/a/b-0007.exr", 7, "/a/b-%04d.exr"),
+        ("/a/b.-007.exr", -7, "/a/b.%04d.exr"),
+        ("C:\\a\\b.7.exr", 7, "C:/a/b.%01d.exr"),
+        ("/a/b.exr", 7, "/a/b.exr"),
+    ],
+)
+def test_patterns_of_files(path, frame, pattern, nuke_gui):
+    from ilvi_nuke import state
+
+    assert state.pattern_of(path, frame) == pattern
+    if "%" in pattern:
+        assert pattern % frame == path.replace("\\", "/")
 
 
 def test_check_notices_files_that_were_rendered_again(nuke_gui, clip):
