@@ -13,6 +13,15 @@ from ilvi_core.pictures import Box, Picture
 NAMES = ("fill.R", "fill.G", "fill.B", "comp.A", "confidence.Y", "source.Y", "stmap.U", "stmap.V")
 
 
+def confidence_of(hole: np.ndarray, box: Box, at: Box, donors: dict[str, np.ndarray] | None) -> np.ndarray:
+    """(H, W) float32 over the data window `at`: 1 = known or seen in another frame, 0 = generated."""
+    confidence = (~hole).astype(np.float32)
+    if donors is not None:
+        inside = place(np.ones((box.height, box.width), bool), box, at)
+        confidence[inside] = place(donors["confidence"].astype(np.float32), box, at)[inside]
+    return confidence
+
+
 def with_layers(
     picture: Picture,
     fill: np.ndarray,
@@ -37,10 +46,9 @@ def with_layers(
     at, full = picture.data_window, picture.display_window
     x, y = np.meshgrid(np.arange(at.x, at.x + at.width), np.arange(at.y, at.y + at.height))
     address = np.stack([x, y], -1).astype(np.float32)
-    confidence, source = (~hole).astype(np.float32), np.zeros(x.shape, np.float32)
+    confidence, source = confidence_of(hole, box, at, donors), np.zeros(x.shape, np.float32)
     if donors is not None:
         inside = place(np.ones((box.height, box.width), bool), box, at)
-        confidence[inside] = place(donors["confidence"].astype(np.float32), box, at)[inside]
         source[inside] = place(donors["source"].astype(np.float32), box, at)[inside]
         address[inside] = place(donors["address"], box, at)[inside]
     u = (address[..., 0] - full.x + 0.5) / full.width

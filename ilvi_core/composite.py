@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import cv2
 import numpy as np
 
-from ilvi_core.aov import with_layers
+from ilvi_core.aov import confidence_of, with_layers
 from ilvi_core.clip import shrink
 from ilvi_core.color import Curve
 from ilvi_core.grain import regrained
@@ -59,16 +59,20 @@ def composite(
             fill = regrained(fill, small, known, extra.frame) if comp.regrain else fill
         coded = np.clip(enlarge(fill, region.width, region.height), 0, 1)
         large = place(curve.decode(coded), region, picture.data_window)
-    done = shown(picture, large, soft, comp.view)
+    grey = confidence_of(hole, region, picture.data_window, extra.donors) if comp.view == "confidence" else soft
+    done = shown(picture, large, grey, comp.view)
     return (with_layers(done, large, soft, hole, region, extra.donors) if comp.aov else done), cut
 
 
 def shown(picture: Picture, fill: np.ndarray, amount: np.ndarray, view: str) -> Picture:
-    """What CompSettings.view asks to see. fill: (H, W, 3) in plate values.  amount: (H, W), the comp matte."""
+    """What CompSettings.view asks to see.
+
+    fill: (H, W, 3) in plate values.  amount: (H, W), the comp matte; for the view confidence, that.
+    """
     everywhere = np.ones(amount.shape, np.float32)
     if view == "fill":
         return picture.replaced(fill, everywhere)
-    if view == "matte":
+    if view in ("matte", "confidence"):
         return picture.replaced(np.repeat(amount[..., None], 3, axis=-1), everywhere)
     if view == "overlay":
         red = np.broadcast_to(np.array([1, 0, 0], np.float32), fill.shape)

@@ -13,14 +13,15 @@ from typing import Any, TypeVar
 import numpy as np
 
 from ilvi_core.aov import with_layers
-from ilvi_core.composite import Extra, composite
+from ilvi_core.composite import Extra, composite, shown
 from ilvi_core.entry import Damaged, Entry, donor_name, fill_name
 from ilvi_core.files import free_bytes
 from ilvi_core.host.errors import Cancelled, IlviError, InputError
+from ilvi_core.host.job import CompSettings
 from ilvi_core.kept import KeptFrames
 from ilvi_core.movies import Movie, MovieSink
 from ilvi_core.pairing import whole
-from ilvi_core.pictures import Sink
+from ilvi_core.pictures import Picture, Sink
 from ilvi_core.reading import read_clean, read_matte
 from ilvi_core.report import Report
 from ilvi_core.shot import Shot
@@ -41,7 +42,7 @@ def fills_of(entry: Entry, frames: Sequence[int], shot: Shot, report: Report) ->
     """
     if entry.empty:
         return entry.fill
-    donors = [donor_name(f) for f in frames if shot.comp.aov and entry.has_box(f)]
+    donors = [donor_name(f) for f in frames if _wants_donors(shot) and entry.has_box(f)]
     if bad := entry.damage([*(fill_name(f) for f in frames if entry.has_fill(f)), *donors]):
         text = f"{entry.folder / bad[0]} is absent or not what was put there."
         raise Damaged(text, "Solve it again, with --refresh.", entry.folder)
@@ -54,6 +55,20 @@ def fills_of(entry: Entry, frames: Sequence[int], shot: Shot, report: Report) ->
 
     made = infer(entry, lacking, shot.job.run.device, report)
     return lambda frame: made[frame] if frame in made else entry.fill(frame)
+
+
+def _untouched(picture: Picture, comp: CompSettings) -> Picture:
+    """A frame of a clip without a hole, as CompSettings ask to see it."""
+    nothing = np.zeros((*picture.rgb().shape[:2], 3), np.float32)
+    amount = nothing[..., 0] + (comp.view == "confidence")
+    done = picture if comp.view == "result" else shown(picture, nothing, amount, comp.view)
+    if not comp.aov:
+        return done
+    return with_layers(done, nothing, nothing[..., 0], nothing[..., 0] > 0, picture.data_window, None)
+
+
+def _wants_donors(shot: Shot) -> bool:
+    return shot.comp.aov or shot.comp.view == "confidence"
 
 
 def write_frames(
@@ -75,16 +90,14 @@ def write_frames(
     def make(frame: int) -> tuple[Path, int, list[Any]]:
         stamps = [] if kept is None else kept.stamps(frame)
         picture, pixels = shot.plate.read(frame), 0
-        if entry.empty and shot.comp.aov:
-            nothing = np.zeros_like(picture.rgb())
-            hole = np.zeros(nothing.shape[:2], bool)
-            picture = with_layers(picture, nothing, nothing[..., 0], hole, picture.data_window, None)
-        elif not entry.empty:
+        if entry.empty:
+            picture = _untouched(picture, shot.comp)
+        else:
             values = read_matte(shot.matte, frame, picture, entry.matte_channel, shot.settings.matte_invert)
             view = (entry.box(frame), entry.curve, shot.settings, shot.comp)
             source = shot.hints.clean.get(frame)
             clean = None if source is None else np.nan_to_num(read_clean(source, frame, picture))
-            extra = Extra(clean, entry.donors(frame) if shot.comp.aov else None, frame)
+            extra = Extra(clean, entry.donors(frame) if _wants_donors(shot) else None, frame)
             picture, pixels = composite(picture, values, fill(frame), *view, extra)
         return sink.write(frame, picture), pixels, stamps
 

@@ -288,6 +288,27 @@ def test_aovs_say_where_each_pixel_comes_from(shot, cache):
     np.testing.assert_allclose(plate * (1 - amount) + fill * amount, picture.rgb(), rtol=1e-4, atol=1e-5)
 
 
+def test_confidence_is_a_view_in_every_format(shot, cache):
+    solve = {"method": "dip-vid", "max_updates": 1, "size": [64, 64]}
+    both = [
+        render(job_for(shot, f"{view}/c.####.{kind}", solve, comp), Listener(), cache).frames[1004]
+        for view, kind, comp in (("a", "exr", {"aov": True}), ("b", "npy", {"view": "confidence"}))
+    ]
+    layer = open_source(str(both[0])).read(1004).planes["confidence.Y"]
+    np.testing.assert_array_equal(np.load(both[1])[..., 0], layer)
+    assert set(np.unique(layer)) == {0.0, 1.0}
+
+
+def test_a_clip_without_a_hole_shows_that_in_every_view(shot, cache):
+    for path in (shot / "matte").iterdir():
+        write_still(path, Picture.from_array(np.zeros((HEIGHT, WIDTH, 3), np.float32)))
+    plate = open_source(str(shot / "plate" / "plate.1004.exr")).read(1004).rgb()
+    expected = {"result": plate, "overlay": plate, "fill": 0 * plate, "matte": 0 * plate, "confidence": 0 * plate + 1}
+    for view, picture in expected.items():
+        done = render(job_for(shot, output=f"{view}/c.####.exr", comp={"view": view}), Listener(), cache).frames[1004]
+        np.testing.assert_array_equal(open_source(str(done)).read(1004).rgb(), picture)
+
+
 def test_aovs_of_a_method_without_donors(shot, cache):
     asked = job_for(shot, comp={"aov": True}, solve={"method": "dip-vid", "max_updates": 1, "size": [64, 64]})
     picture = open_source(str(render(asked, Listener(), cache).frames[1004])).read(1004)

@@ -21,7 +21,7 @@ PAPER_METHODS = ("dip", "dip-vid", "dip-vid-3dcn", "dip-vid-flow")
 METHOD_NAMES = (OURS, *PAPER_METHODS)
 PRESET_NAMES = ("draft", "production", "paper")
 FLOW_INTERVALS = (1, 3, 5)  # the ranges of the flow branch, in the order of its channels
-VIEWS = ("result", "fill", "matte", "overlay")
+VIEWS = ("result", "fill", "matte", "overlay", "confidence")
 FORMATS = ("auto", "exr", "npy", "png", "tif", "dpx")
 ENCODINGS = ("auto", "linear", "encoded")
 MOTIONS = ("auto", "static", "planar", "free")
@@ -206,7 +206,7 @@ class CompSettings:
     match_edge: bool = False  # spread the colour step at the comp matte's edge smoothly over the fill
     regrain: bool = False  # ilvi: give what was generated the plate's own grain
     aov: bool = False  # EXR: also write the layers fill, comp (the comp matte), confidence, source and stmap
-    view: str = "result"  # or fill: it alone; matte: the comp matte, as grey; overlay: the plate, the comp matte red
+    view: str = "result"  # or fill: it alone; matte, confidence: those, as grey; overlay: the plate, the comp matte red
     format: str = "auto"  # of frames that have no name of their own: the plate's, or exr, npy, png, tif, dpx
 
     def __post_init__(self) -> None:
