@@ -1,1 +1,1 @@
-"""The effect for hosts over the worker's protocol; empty until the worker exists (issue F)."""
+"""OpenFX: the effect for hosts with a Python of their own (`effect`), and the sources of the compiled plugin."""

@@ -196,6 +196,22 @@ PARAMETERS = {
 }
 
 
+def check(parameter: Parameter, value: Any) -> Any:
+    """The value as the parameter keeps it. InputError where it is of another kind, or beyond its limits."""
+    kinds: dict[str, tuple[type, ...]] = {WHOLE: (int,), NUMBER: (int, float), TICK: (bool,)}
+    right = isinstance(value, kinds.get(parameter.kind, (str,))) and (
+        parameter.kind == TICK or not isinstance(value, bool)
+    )
+    if not right or (parameter.choices and value not in parameter.choices):
+        expected = f"one of {', '.join(parameter.choices)}" if parameter.choices else f"a {parameter.kind}"
+        raise InputError(f"'{parameter.label}' is {value!r}, expected {expected}.", parameter.hint)
+    if parameter.kind in (WHOLE, NUMBER) and not parameter.low <= value <= parameter.high:
+        raise InputError(
+            f"'{parameter.label}' is {value}, expected {parameter.low:g} to {parameter.high:g}.", parameter.hint
+        )
+    return float(value) if parameter.kind == NUMBER else value
+
+
 def job_parts(values: Mapping[str, Any]) -> tuple[str, dict[str, Any], dict[str, Any], RunOptions]:
     """Preset, solve, comp and run of a job from the values of PARAMETERS; a name that is not among `values` is left to
     the preset. InputError says which value is wrong.
