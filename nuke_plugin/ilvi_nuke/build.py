@@ -23,8 +23,8 @@ LAYERS = {
 }
 BRANDS = {"none": (1, 0, 1), "preview": (1, 0.6, 0), "stale": (1, 0.25, 0)}  # colours of the marks
 COLOURS = ("red", "green", "blue")
-# A frame that fails because of this node fails with its name
-GUARD = "ILVI_frame_not_solved_or_out_of_date"
+# a frame that fails because of these nodes fails with their names
+STALE_GUARD, READY_GUARD = "ILVI_result_is_out_of_date_press_Inpaint", "ILVI_has_not_solved_this_frame_press_Inpaint"
 _LOCALIZATION_OFF, _ERROR_BLACK = 3, 1
 
 
@@ -37,6 +37,7 @@ def create() -> Any:
         if len(selected) == 1:
             below = selected[0]
             node.setInput(0, below)
+            cover_plate(node)
             node.setXYpos(below.xpos(), below.ypos() + 60)
             below.setSelected(False)
         node.setSelected(True)
@@ -56,7 +57,7 @@ def make() -> Any:
         for number, name in enumerate(INPUTS):
             nuke.nodes.Input(name=name, number=number)
         _exports(group)
-    lay_out(group, ("main",) if nuke.views() == ["main"] else tuple(nuke.views()))
+    lay_out(group)
     return group
 
 
@@ -66,8 +67,9 @@ def define_layers() -> None:
         nuke.Layer(layer, [f"{layer}.{channel}" for channel in channels])
 
 
-def lay_out(group: Any, views: tuple[str, ...]) -> None:
-    """Everything between inputs and output, for these views; what stood there before is replaced."""
+def lay_out(group: Any) -> None:
+    """Everything between inputs and output, for the script's views; what stood there before is replaced."""
+    views = tuple(state.views())
     for view in set(views_of(group)) - set(views):
         group.removeKnob(group[knobs.ready_name(view)])
     for view in views:
@@ -87,7 +89,7 @@ def lay_out(group: Any, views: tuple[str, ...]) -> None:
             ):  # which input is which view, where they are not in the script's order
                 last["viewassoc"].setValue("\n".join(views))
         last = _stale_mark(last)
-        guard = _guard(GUARD, last, f"!parent.{knobs.STALE}", "what ILVI solved is out of date; press Inpaint")
+        guard = _guard(STALE_GUARD, last, f"!parent.{knobs.STALE}", "what ILVI solved is out of date; press Inpaint")
         nuke.nodes.Output(inputs=[guard])
 
 
@@ -95,6 +97,26 @@ def views_of(group: Any) -> tuple[str, ...]:
     """The views that the node is laid out for."""
     prefix = knobs.ready_name("")
     return tuple(name[len(prefix) :] for name in group.knobs() if name.startswith(prefix))
+
+
+def fits(group: Any) -> bool:
+    """Whether the node is laid out for the views that the script has now."""
+    return set(views_of(group)) == set(state.views())
+
+
+def cover_plate(group: Any) -> None:
+    """Reads without files have the plate's range: else the node would have frames that the plate has not."""
+    plate = group.input(0)
+    if plate is None:
+        return
+    span = {"first": int(plate.firstFrame()), "last": int(plate.lastFrame())}
+    reads = [read for view in views_of(group) for read in (result_of(group, view), preview_of(group, view))]
+    with state.quietly():
+        for read in (r for r in reads if not r["file"].value()):
+            for name, value in span.items():
+                for knob in (name, f"orig{name}"):
+                    if read[knob].value() != value:
+                        read[knob].setValue(value)
 
 
 def result_of(group: Any, view: str) -> Any:
@@ -141,13 +163,15 @@ def _one_view(group: Any, view: str) -> Any:
     pick["which"].setExpression(
         f"parent.missing && ({ready} < {state.FINAL} || parent.{knobs.STALE}) ? {state.NONE} : {ready}"
     )
-    return _guard(f"{GUARD}_{view}", pick, f"{ready} == {state.FINAL}", "ILVI has not solved this frame; press Inpaint")
+    return _guard(
+        f"{READY_GUARD}_{view}", pick, f"{ready} == {state.FINAL}", "ILVI has not solved this frame; press Inpaint"
+    )
 
 
 def _guard(name: str, source: Any, condition: str, sentence: str) -> Any:
     """A render fails here, natively, where the condition does not hold and the panel does not let the plate pass."""
     guard = nuke.nodes.Assert(name=name, inputs=[source])
-    guard["expression"].setExpression(f"parent.missing || $gui || {condition}")
+    guard["expression"].setExpression(f"parent.missing || ($gui && !parent.{knobs.ARMED}) || {condition}")
     if guard.knob("message") is not None:  # newer Nukes say it; older ones say the node's name
         guard["message"].setValue(sentence)
     return guard

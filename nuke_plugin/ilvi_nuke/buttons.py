@@ -101,7 +101,11 @@ def clear(node: Any) -> None:
         raise IlviError("Nothing was solved for this node.", "There is nothing to clear.")
     if not nuke.ask("Remove what was solved for this node from the cache? Other nodes with the same clip lose it too."):
         return
+    folders = {Path(path).parent for inputs in then.inputs.values() for path in (inputs["plate"], inputs["matte"])}
+    if any(folders & task.folders() for task in tasks.running()):
+        raise IlviError("Another node works on the same clip.", "Wait for it, or stop it first.")
     client = tasks.client_for(node)
+    tasks.clearing.add(state.identity(node))
     main_thread.aside(
         lambda: [client.clear(entry) for entry in entries],
         lambda answer, error: _cleared(node, then, answer, error),
@@ -109,6 +113,7 @@ def clear(node: Any) -> None:
 
 
 def _cleared(node: Any, then: State, answer: Any, error: BaseException | None) -> None:
+    tasks.clearing.clear()
     if not state.alive(node):
         return
     if error is not None:

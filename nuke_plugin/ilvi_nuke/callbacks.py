@@ -8,7 +8,7 @@ import nuke
 
 from ilvi_nuke import build, faults, guard, knob_table, knobs, state, status, tasks, upstream
 
-_seen: dict[str, tuple[Any, ...]] = {}  # node's id -> what its inputs were when they were last looked at
+_seen: dict[str, dict[int, Any]] = {}  # node's id -> frame -> what its inputs were when they were last looked at
 
 
 def register() -> None:
@@ -17,6 +17,7 @@ def register() -> None:
     nuke.addOnCreate(on_create, nodeClass="Group")
     nuke.addOnDestroy(on_destroy, nodeClass="Group")
     nuke.addKnobChanged(on_knob, nodeClass="Group")
+    nuke.addOnScriptLoad(on_load, nodeClass="Root")
     nuke.addOnScriptClose(on_close, nodeClass="Root")
     nuke.addBeforeRender(guard.before_render, nodeClass="Write")
     nuke.addBeforeFrameRender(guard.before_frame, nodeClass="Write")
@@ -33,10 +34,19 @@ def on_create() -> None:
     if not knobs.is_ours(node):
         return
     mine = node[knobs.ID].value()
-    if not mine or any(other[knobs.ID].value() == mine for other in _others(node)):
+    others = [n for n in knobs.all_of_ours() if n.fullName() != node.fullName()]
+    if not mine or any(other[knobs.ID].value() == mine for other in others):
         state.renew(node)
+    guard.arm(node, False)
     status.recheck_files(node)
-    status.refresh(node)
+    status.calm(node)  # whether it is out of date shows when the rest of the script is there
+
+
+@faults.kept
+def on_load() -> None:
+    """The script is whole."""
+    for node in knobs.all_of_ours():
+        status.refresh(node, thorough=True)
 
 
 @faults.kept
@@ -54,6 +64,7 @@ def on_knob() -> None:
         return
     name = knob.name()
     if name in _SETTINGS or name in ("showPanel", "inputChange"):
+        build.cover_plate(node)
         status.refresh(node)
 
 
@@ -63,22 +74,24 @@ def on_update() -> None:
     node = nuke.thisNode()
     if not knobs.is_ours(node) or tasks.of(node) is not None:
         return
-    mine = state.identity(node)
-    root = nuke.root()
-    now = (upstream.frame(), root["first_frame"].value(), root["last_frame"].value(), upstream.hashes(node))
-    before, _seen[mine] = _seen.get(mine), now
+    if not nuke.executing():
+        guard.arm(node, False)  # a render that failed may have left it
+    root, frame = nuke.root(), upstream.frame()
+    now = (root["first_frame"].value(), root["last_frame"].value(), upstream.hashes(node))
+    seen = _seen.setdefault(state.identity(node), {})
+    first, before, seen[frame] = not seen, seen.get(frame), now
     # Nuke's hashes are quick, and differ from frame to frame: a change shows at a frame that was seen before it. Only
-    # then is everything above compared, knob by knob.
-    scrubbed = before is not None and before[0] != now[0] and before[1:3] == now[1:3]
-    if before == now or scrubbed:
-        return
-    if state.load(node).solved and int(node["tile_color"].value()) != status.FAILED:
+    # then is everything above compared, knob by knob; renders and the panel's opening compare it always.
+    if before != now:
+        build.cover_plate(node)
+    if (first or (before is not None and before != now)) and state.load(node).solved:
         status.refresh(node)
 
 
 @faults.kept
 def on_close() -> None:
     tasks.abandon_all()
+    _seen.clear()
 
 
 @faults.kept
@@ -89,11 +102,6 @@ def on_label() -> str | None:
         return None
     own = str(node["label"].value() or "")
     return "\n".join(part for part in (node.name(), own, status.label(node)) if part)
-
-
-def _others(node: Any) -> list[Any]:
-    every = nuke.allNodes("Group", nuke.root(), recurseGroups=True)
-    return [n for n in every if n.fullName() != node.fullName() and knobs.is_ours(n)]
 
 
 _SETTINGS = {knob.name for knob in knob_table.SETTINGS}

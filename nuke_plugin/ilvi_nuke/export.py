@@ -117,6 +117,11 @@ def _write(group: Any, name: str, channels: str, path: str, first: int, last: in
     except RuntimeError as error:
         if "cancel" in str(error).lower():
             raise Cancelled("Stopped while the inputs were written.", "Press Inpaint to begin again.") from error
+        if "already executing" in str(error).lower():
+            raise IlviError(
+                f"Nuke is rendering, and cannot write the {what} meanwhile.",
+                "Connect plain EXR sequences, which need no writing, or solve before the render.",
+            ) from error
         raise IlviError(
             f"Nuke could not render the {what}: {error}.", f"Look at the node above the arrow '{what}'."
         ) from error

@@ -14,6 +14,7 @@ from typing import Any
 
 if __name__ == "__main__":  # Nuke runs this file on its own
     sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
+    __import__("ilvi_nuke")  # which makes ilvi_core importable
 
 import nuke
 
@@ -21,8 +22,7 @@ from ilvi_core.host.errors import IlviError, InputError
 from ilvi_nuke import build, knobs, state, status
 from ilvi_nuke import order as orders
 from ilvi_nuke.export import export
-from ilvi_nuke.frames import point
-from ilvi_nuke.state import Solved, State
+from ilvi_nuke.state import Solved, State, point
 
 
 def main(arguments: list[str]) -> int:
@@ -46,7 +46,7 @@ def give(script: str, out: str, names: list[str]) -> dict[str, Any]:
     if not Path(script).is_file():
         raise InputError(f"There is no script {script}.", "Check the path.")
     nuke.scriptOpen(script)
-    found = [n for n in nuke.allNodes("Group", nuke.root(), recurseGroups=True) if knobs.is_ours(n)]
+    found = knobs.all_of_ours()
     lacking = [name for name in names if name not in {n.fullName() for n in found}]
     if lacking:
         raise InputError(f"The script has no ILVI node '{lacking[0]}'.", f"It has {_listed(found)}.")
@@ -66,8 +66,8 @@ def give(script: str, out: str, names: list[str]) -> dict[str, Any]:
 def _give_node(node: Any, folder: Path) -> list[dict[str, Any]]:
     """The jobs of one node, one for each view; the node then reads what they will write."""
     asked, then = orders.read(node), State()
-    if set(build.views_of(node)) != set(asked.views):
-        build.lay_out(node, asked.views)
+    if not build.fits(node):
+        build.lay_out(node)
     status.remember(asked, then)
     status.note_upstream(node, then)
     then.cache, then.done = str(folder), "Given to the farm."

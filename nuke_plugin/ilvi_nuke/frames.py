@@ -45,7 +45,7 @@ class Incoming:
         self.solved.frames = sorted({*self.solved.frames, *(e.frame for e in events)})
         if self.solved.pattern != pattern:
             self.solved.pattern = pattern
-        point(read, pattern, self.solved.frames)
+        state.point(read, pattern, self.solved.frames)
         if pattern == self._before:  # the same names as before, other pixels perhaps
             read["reload"].execute()
         if not self._wired:
@@ -58,7 +58,7 @@ class Incoming:
             self._ready[event.frame] = state.PREVIEW
         suffix = os.path.splitext(events[0].path)[1]
         frames = sorted(self._ready)
-        point(read, f"{self._previews.as_posix()}/preview.%04d{suffix}", frames)
+        state.point(read, f"{self._previews.as_posix()}/preview.%04d{suffix}", frames)
         read["reload"].execute()  # a later preview of a frame has the same name here
 
     def _mirror(self, event: Frame) -> bool:
@@ -92,22 +92,12 @@ class Incoming:
             shutil.rmtree(self._previews, ignore_errors=True)
 
 
-def point(read: Any, pattern: str, frames: list[int]) -> None:
-    """Have a Read read these files, raw."""
-    first, last = min(frames), max(frames)
-    wanted = {"file": pattern, "first": first, "last": last, "origfirst": first, "origlast": last}
-    with state.quietly():
-        for name, value in wanted.items():
-            if read[name].value() != value:
-                read[name].setValue(value)
-
-
 def show(node: Any, view: str, files: dict[int, str], entry: str) -> Solved:
     """Have the node show frames that are there already."""
     frames = sorted(files)
     pattern = state.pattern_of(files[frames[0]], frames[0])
     knobs.add_ready(node, view)
-    point(build.result_of(node, view), pattern, frames)
+    state.point(build.result_of(node, view), pattern, frames)
     build.wire_layers(node, view)
     state.set_ready(node, view, dict.fromkeys(frames, state.FINAL))
     return Solved(pattern, entry, frames)

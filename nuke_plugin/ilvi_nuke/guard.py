@@ -1,45 +1,49 @@
-"""No render takes what is not there: a Write below an ILVI node fails, in words, at a frame that is not solved."""
+"""No render takes what is not there: below an ILVI node it fails at a frame that is not solved, or out of date.
+
+The node's own Asserts see to it wherever the frame is asked for, without this plugin too. What is here arms them in a
+GUI, where the viewer shows stripes instead, and says it in a sentence where it can be known beforehand.
+"""
 
 from __future__ import annotations
 
-import contextlib
 from typing import Any
 
 import nuke
 
 from ilvi_core.host.errors import IlviError
-from ilvi_nuke import knob_table, knobs, state, status, tasks, upstream
+from ilvi_nuke import graph, knob_table, knobs, state, status, tasks
 
-_above: dict[str, list[Any]] = {}  # Write that is rendering -> the nodes of ours above it
+_rendering: dict[str, dict[str, tuple[Any, bool]]] = {}  # Write -> the nodes of ours that it surely reads
 
 
 def before_render() -> None:
-    """Find the nodes above the Write; those that are out of date fail it, or are solved where their panel allows it."""
+    """Look at every node of ours above the Write: out of date it fails that, or is solved where its panel says so."""
     write = nuke.thisNode()
-    found = [n for n in upstream.above(write) if knobs.is_ours(n) and not _is_inside(write, n) and not _off(n)]
-    _above[write.fullName()] = found
-    for node in found:
-        status.recheck_files(node)
-        if tasks.of(node) is None:
-            status.refresh(node)
+    for node in graph.above(write):
+        if knobs.is_ours(node) and not _is_inside(write, node):
+            _prepare(node)
+    sure = {n: (node, same) for n, (node, same) in graph.rendered_by(write).items() if knobs.is_ours(node)}
+    _rendering[write.fullName()] = {n: v for n, v in sure.items() if not _is_inside(write, v[0])}
+    for node, _ in _rendering[write.fullName()].values():
+        if node["disable"].value():
+            continue
         if node["solve_in_render"].value() and not nuke.GUI and not _whole(node):
             try:
                 tasks.solve_now(node)
             except IlviError as error:
                 raise RuntimeError(f"{node.fullName()}: {error}") from None
         elif int(node[knobs.STALE].value()) and node["missing"].value() != knob_table.PASS:
-            raise RuntimeError(f"{node.fullName()} {_lower(node['status'].value())}")
+            raise RuntimeError(f"{node.fullName()} is out of date: {'; '.join(status.told(node))}.")
 
 
 def before_frame() -> None:
-    """Fail at a frame that is not solved."""
+    """Say it in a sentence where the Write's frame is the node's."""
     write = nuke.thisNode()
     frame = int(nuke.frame())
-    for node in _above.get(write.fullName(), []):
-        if node["missing"].value() == knob_table.PASS:
+    for node, same in _rendering.get(write.fullName(), {}).values():
+        if not same or node["disable"].value() or node["missing"].value() == knob_table.PASS:
             continue
-        views = [view for view in state.load(node).views if _renders(write, view)]
-        if not views or any(state.ready_at(node, view, frame) != state.FINAL for view in views):
+        if any(state.ready_at(node, view, frame) != state.FINAL for view in nuke.views() if _renders(write, view)):
             raise RuntimeError(
                 f"{node.fullName()} has no solved frame {frame}. Press Inpaint for a range with it, or set 'frames not "
                 f"solved' to '{knob_table.PASS}'."
@@ -47,16 +51,28 @@ def before_frame() -> None:
 
 
 def after_render() -> None:
-    with contextlib.suppress(KeyError):
-        del _above[nuke.thisNode().fullName()]
+    _rendering.pop(nuke.thisNode().fullName(), None)
+    for node in knobs.all_of_ours():
+        arm(node, False)
+
+
+def arm(node: Any, armed: bool) -> None:
+    """Whether the node's Asserts hold in this GUI too: while something renders."""
+    if int(node[knobs.ARMED].value()) != int(armed):
+        with state.quietly():
+            node[knobs.ARMED].setValue(int(armed))
+
+
+def _prepare(node: Any) -> None:
+    if tasks.of(node) is None:
+        status.recheck_files(node)
+        status.refresh(node, thorough=True)
+    arm(node, True)
 
 
 def _whole(node: Any) -> bool:
     then = state.load(node)
-    ready = all(
-        state.ready_at(node, view, frame) == state.FINAL for view, s in then.views.items() for frame in s.frames
-    )
-    return then.solved and ready and not int(node[knobs.STALE].value())
+    return then.solved and not int(node[knobs.STALE].value()) and not status.lacking(node, then)
 
 
 def _renders(write: Any, view: str) -> bool:
@@ -68,11 +84,3 @@ def _renders(write: Any, view: str) -> bool:
 
 def _is_inside(node: Any, group: Any) -> bool:
     return bool(node.fullName().startswith(group.fullName() + "."))
-
-
-def _off(node: Any) -> bool:
-    return bool(node["disable"].value())
-
-
-def _lower(text: str) -> str:
-    return "is " + text[0].lower() + text[1:] if text.startswith("Out of date") else f"cannot be rendered: {text}"

@@ -76,7 +76,7 @@ TABLE = (
         (INPUT, ROOT, CUSTOM),
         sets="solve",
     ),
-    Knob("first", WHOLE, "custom", "First frame of a custom range.", 1, low=-1e6, high=1e6, sets="solve"),
+    Knob("first", WHOLE, "first / last", "First frame of a custom range.", 1, low=-1e6, high=1e6, sets="solve"),
     Knob("last", WHOLE, "", "Last frame of a custom range.", 100, low=-1e6, high=1e6, new_line=False, sets="solve"),
     Knob(
         "handles",

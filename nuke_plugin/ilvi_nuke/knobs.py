@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import os
 from typing import Any
 
 import nuke
 
-from ilvi_core.host.parameters import CHOICE, FILE, NUMBER, TICK, WHOLE, WORDS
+from ilvi_core.host.errors import InputError
+from ilvi_core.host.parameters import CHOICE, FILE, NUMBER, PARAMETERS, TICK, WHOLE, WORDS
 from ilvi_nuke.knob_table import BUTTON, TAB, TABLE, TEXT, Knob
 
 # what nobody edits: `ilvi` marks our node and says which layout it has
-MARK, ID, STATE, STALE = "ilvi", "ilvi_id", "ilvi_state", "ilvi_stale"
+MARK, ID, STATE, STALE, ARMED = "ilvi", "ilvi_id", "ilvi_state", "ilvi_stale", "ilvi_rendering"
 LAYOUT = 1
 _COMMAND = """try:
     import ilvi_nuke
@@ -31,8 +33,8 @@ def add_all(node: Any) -> None:
         node.addKnob(_made(knob))
     mark = nuke.Int_Knob(MARK, MARK)
     mark.setValue(LAYOUT)
-    stale = nuke.Int_Knob(STALE, STALE)
-    for hidden in (mark, nuke.String_Knob(ID, ID), nuke.String_Knob(STATE, STATE), stale):
+    numbers = [nuke.Int_Knob(name, name) for name in (STALE, ARMED)]
+    for hidden in (mark, nuke.String_Knob(ID, ID), nuke.String_Knob(STATE, STATE), *numbers):
         hidden.setFlag(nuke.INVISIBLE)
         node.addKnob(hidden)
 
@@ -78,6 +80,19 @@ def _made(knob: Knob) -> Any:
 def is_ours(node: Any) -> bool:
     """Whether a node is ILVI's."""
     return node.Class() == "Group" and node.knob(MARK) is not None and node.knob(STATE) is not None
+
+
+def path_of(node: Any, name: str) -> str:
+    """A File knob's path, its TCL evaluated; empty where nothing is set. InputError when it is relative."""
+    path = str(node[name].evaluate() or "").strip()
+    if path and not os.path.isabs(os.path.expanduser(path)):
+        raise InputError(f"'{PARAMETERS[name].label}' is '{path}', expected a whole path.", "Begin it at the root.")
+    return path
+
+
+def all_of_ours() -> list[Any]:
+    """Every node of ours in the script, in groups too."""
+    return [n for n in nuke.allNodes("Group", nuke.root(), recurseGroups=True) if is_ours(n)]
 
 
 def values(node: Any) -> dict[str, Any]:

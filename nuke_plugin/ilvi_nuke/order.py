@@ -33,11 +33,18 @@ class Order:
 def read(group: Any) -> Order:
     """The panel as an order. InputError says which knob is wrong, or that nothing is connected."""
     value = knobs.values(group)
+    for name in ("cache_dir", "worker"):
+        knobs.path_of(group, name)  # says what is wrong with it
     if upstream.outer(group, "plate") is None:
         raise InputError("No plate is connected.", "Connect the arrow 'plate'.")
+    plate, channel = upstream.outer(group, "plate"), value["matte_channel"]
+    if upstream.outer(group, "matte") is None:
+        if not upstream.has_alpha(plate):
+            raise InputError("No matte is connected, and the plate has no alpha.", "Connect the roto to 'matte'.")
+        channel = "alpha" if channel == knob_table.AUTO else channel
     frames, notes = _range(group, value)
     preset, solve, comp, run = job_parts(value)
-    solve["matte_channel"] = value["matte_channel"]
+    solve["matte_channel"] = channel
     comp |= {"aov": True, "format": "exr"}  # what the `view` knob shows is made of these
     return Order(frames, preset, solve, comp, run, _clean(group, value, frames), _views(value), notes)
 

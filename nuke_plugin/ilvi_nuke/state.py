@@ -16,6 +16,7 @@ import nuke
 from ilvi_nuke import knobs
 
 NONE, PREVIEW, FINAL = 0, 1, 2  # values of a ready curve
+_PERCENT = re.compile(r"%0?\d*d")
 _NUMBER = re.compile(r"(-?)(\d+)(\.[A-Za-z0-9]+)$")
 
 
@@ -32,9 +33,9 @@ class Solved:
 class State:
     """What was solved last.
 
-    settings, comp: the panel's values then.  upstream: input -> node -> digest.  hashes: input -> Nuke's own hash of it
-    at `hash_frame`.  files: input -> digest of its files' times.  inputs: view -> plate, matte and clean plates: the
-    files that the worker read.  cache: the cache's folder.  done: when, and how long it took, in words.
+    settings, comp: the panel's values then.  upstream: input -> node -> digest.  files: input -> digest of its files'
+    times.  inputs: view -> plate, matte and clean plates: the files that the worker read.  cache: the cache's folder.
+    done: when, and how long it took, in words.
     """
 
     views: dict[str, Solved] = field(default_factory=dict)
@@ -43,8 +44,6 @@ class State:
     settings: dict[str, Any] = field(default_factory=dict)
     comp: dict[str, Any] = field(default_factory=dict)
     upstream: dict[str, dict[str, str]] = field(default_factory=dict)
-    hashes: dict[str, list[int]] = field(default_factory=dict)
-    hash_frame: int = 0
     files: dict[str, str] = field(default_factory=dict)
     inputs: dict[str, dict[str, Any]] = field(default_factory=dict)
     cache: str = ""
@@ -116,10 +115,11 @@ def set_ready(node: Any, view: str, ready: dict[int, int]) -> None:
         knob.setValue(NONE)
         if wanted:
             knob.setAnimated()
-            knob.animation(0).clear()  # it has put a key at the current frame
             for frame, value in wanted:
                 knob.setValueAt(value, frame)
-            curve = knob.animation(0)
+            curve, frames = knob.animation(0), {frame for frame, _ in wanted}
+            # setAnimated has put a key of its own at the current frame
+            curve.removeKey([key for key in list(curve.keys()) if round(key.x) not in frames])
             curve.changeInterpolation(curve.keys(), nuke.CONSTANT)
 
 
@@ -141,6 +141,21 @@ def ready_at(node: Any, view: str, frame: int) -> int:
     return NONE if knob is None else int(knob.getValueAt(frame))
 
 
+def point(read: Any, pattern: str, frames: list[int]) -> None:
+    """Have a Read read these files, raw."""
+    first, last = min(frames), max(frames)
+    wanted = {"file": pattern, "first": first, "last": last, "origfirst": first, "origlast": last}
+    with quietly():
+        for name, value in wanted.items():
+            if read[name].value() != value:
+                read[name].setValue(value)
+
+
+def views() -> list[str]:
+    """Of the script."""
+    return [str(view) for view in nuke.views()]
+
+
 def pattern_of(path: str, frame: int) -> str:
     """`/a/clean.1001.exr` and 1001 -> `/a/clean.%04d.exr`, forward slashes alone (TCL reads them)."""
     path = path.replace("\\", "/")
@@ -160,4 +175,11 @@ def on_disk(pattern: str, frames: Iterable[int]) -> list[int]:
         names = set(os.listdir(os.path.dirname(pattern)))
     except OSError:
         return []
-    return [frame for frame in frames if (os.path.basename(pattern) % frame) in names]
+    before, number, after = _percent(os.path.basename(pattern))
+    return [frame for frame in frames if f"{before}{number % frame if number else ''}{after}" in names]
+
+
+def _percent(name: str) -> tuple[str, str, str]:
+    """What is before the frame's number, its %04d, and what is after it."""
+    found = list(_PERCENT.finditer(name))
+    return (name[: found[-1].start()], found[-1].group(), name[found[-1].end() :]) if found else (name, "", "")

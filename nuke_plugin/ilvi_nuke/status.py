@@ -8,11 +8,12 @@ from typing import Any
 from ilvi_core.host.errors import IlviError
 from ilvi_nuke import build, knob_table, knobs, order, state, upstream
 from ilvi_nuke.order import Order
-from ilvi_nuke.state import Solved, State
+from ilvi_nuke.state import Solved, State, point
 
 PLAIN, BUSY, READY, STALE, FAILED = 0, 0x3B6EA5FF, 0x3F7D4FFF, 0xC0802AFF, 0xB03A3AFF  # of the tile, RRGGBBAA
 _BAR = 24  # characters
 _MOST = 4  # reasons that are told
+_COMP = " (composite)"  # behind a reason that needs no solving
 
 
 def say(node: Any, text: str, tile: int | None = None, bar: str = " ") -> None:
@@ -65,7 +66,6 @@ def note_upstream(node: Any, into: State) -> None:
     """Note what the inputs are made of now. The range is noted before."""
     names = [name for name in build.INPUTS if upstream.outer(node, name) is not None]
     into.upstream = {name: upstream.fingerprint(node, name) for name in names}
-    into.hashes, into.hash_frame = upstream.hashes(node), upstream.frame()
     into.files = {name: upstream.files_digest(node, name, into.first, into.last) for name in names}
 
 
@@ -84,14 +84,10 @@ def reasons(node: Any, then: State, thorough: bool = False) -> list[str]:
     if now.frames.first < then.first or then.last < now.frames.last:
         said.append(f"the range was {then.first}-{then.last} and is {now.frames}")
     said += _differences(then.settings, asked.settings)
-    said += [f"{text} (Re-render from cache)" for text in _differences(then.comp, asked.comp)]
-    if not _same_hashes(node, then):
-        said += upstream.changes(node, then.upstream)
+    said += [f"{text}{_COMP}" for text in _differences(then.comp, asked.comp)]
+    said += upstream.changes(node, then.upstream)
     if thorough:
         said += changed_files(node, then)
-    lacking = [view for view in now.views if not then.views.get(view) or not then.views[view].frames]
-    if lacking and any(view.frames for view in then.views.values()):
-        said.append(f"the view {lacking[0]} is not solved")
     return said
 
 
@@ -102,11 +98,6 @@ def changed_files(node: Any, then: State) -> list[str]:
         for name, digest in then.files.items()
         if upstream.files_digest(node, name, then.first, then.last) != digest
     ]
-
-
-def _same_hashes(node: Any, then: State) -> bool:
-    """Nuke's own hashes are the same, at the same frame: then nothing above has changed. The quick way out."""
-    return bool(then.hashes) and upstream.frame() == then.hash_frame and upstream.hashes(node) == then.hashes
 
 
 def _differences(then: dict[str, Any], now: dict[str, Any]) -> list[str]:
@@ -137,18 +128,49 @@ def refresh(node: Any, thorough: bool = False) -> list[str]:
     found = reasons(node, then, thorough)
     _mark(node, int(bool(found)))
     if found:
-        more = f" and {len(found) - _MOST} more" if len(found) > _MOST else ""
-        again = "Re-render from cache" if all("(Re-render" in reason for reason in found) else "Inpaint"
-        said = "; ".join(found[:_MOST]).replace(" (Re-render from cache)", "")
-        say(node, f"Out of date: {said}{more}. Press {again}.", STALE)
-        return found
-    lost = [view for view, solved in then.views.items() if not _all_there(node, view, solved.frames)]
-    if lost:
-        say(node, "Some frames are no longer in the cache. Press Re-render from cache, or Inpaint.", STALE)
+        again = "Re-render from cache" if all(_COMP in reason for reason in found) else "Inpaint"
+        say(node, f"Out of date: {_listed(found)}. Press {again}.", STALE)
     else:
-        count = max(len(solved.frames) for solved in then.views.values())
-        say(node, f"{count} frames ({then.first}-{then.last}). {then.done}".strip(), READY)
-    return []
+        calm(node)
+    return found
+
+
+def told(node: Any) -> list[str]:
+    """Why a node that is marked so is out of date."""
+    found = reasons(node, state.load(node), thorough=True)
+    return [_listed(found)] if found else ["press Inpaint"]
+
+
+def calm(node: Any) -> None:
+    """Say what of the solve is there, without asking whether it is out of date."""
+    then = state.load(node)
+    if not then.solved:
+        say(node, "Not solved yet. Press Inpaint.", PLAIN)
+        return
+    gone = [f for view, solved in then.views.items() for f in solved.frames if not _is_there(node, view, f)]
+    missing = lacking(node, then)
+    if gone:
+        say(node, f"{len(set(gone))} frames are no longer in the cache. Press Re-render from cache.", STALE)
+    elif missing:
+        whole = (then.last - then.first + 1) * len(state.views())
+        say(node, f"{whole - missing} of {whole} frames are solved ({then.first}-{then.last}). Press Inpaint.", STALE)
+    else:
+        say(node, f"{then.last - then.first + 1} frames ({then.first}-{then.last}). {then.done}".strip(), READY)
+
+
+def lacking(node: Any, then: State) -> int:
+    """How many frames of the solve's range are not there, of all the script's views."""
+    frames = range(then.first, then.last + 1)
+    return sum(not _is_there(node, view, frame) for view in state.views() for frame in frames)
+
+
+def _is_there(node: Any, view: str, frame: int) -> bool:
+    return state.ready_at(node, view, frame) == state.FINAL
+
+
+def _listed(found: list[str]) -> str:
+    more = f" and {len(found) - _MOST} more" if len(found) > _MOST else ""
+    return "; ".join(found[:_MOST]).replace(_COMP, "") + more
 
 
 def _mark(node: Any, stale: int) -> None:
@@ -157,16 +179,14 @@ def _mark(node: Any, stale: int) -> None:
             node[knobs.STALE].setValue(stale)
 
 
-def _all_there(node: Any, view: str, frames: list[int]) -> bool:
-    return all(state.ready_at(node, view, frame) == state.FINAL for frame in frames)
-
-
 def recheck_files(node: Any) -> None:
     """Set the curves by what is on disk now: another machine, another day, a cache that was cleared."""
     then = state.load(node)
     for view in build.views_of(node):
         solved = then.views.get(view, Solved())  # a script that was saved in the middle of a job may say more
         there = state.on_disk(solved.pattern, solved.frames)
+        if solved.frames:
+            point(build.result_of(node, view), solved.pattern, solved.frames)
         state.set_ready(node, view, dict.fromkeys(there, state.FINAL))
 
 

@@ -6,6 +6,7 @@ import threading
 import time
 import uuid
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import nuke
@@ -15,12 +16,13 @@ from ilvi_core.host.errors import Cancelled, IlviError
 from ilvi_core.host.job import Job
 from ilvi_core.host.protocol import Accepted, Failure, Finished, Frame, Info, Progress, Started, Stopped, Warn
 from ilvi_core.host.run import Run
-from ilvi_nuke import build, export, faults, main_thread, order, state, status, upstream
+from ilvi_nuke import build, export, faults, knobs, main_thread, order, state, status, upstream
 from ilvi_nuke.export import Inputs
 from ilvi_nuke.frames import Incoming
 from ilvi_nuke.state import State
 
 SOLVE, RERENDER = "solve", "re-render"
+WAIT = 0.5  # seconds until Nuke is asked again whether it has finished rendering
 PATIENCE = 15.0  # seconds that a job may take to stop before its worker is ended
 _PHASES = {
     "read": "reading plate and matte", "wait": "waiting for another job with the same clip", "flow": "measuring motion",
@@ -30,11 +32,12 @@ _PHASES = {
 
 _clients: dict[tuple[str, str], WorkerClient] = {}
 _tasks: dict[str, Task] = {}  # by the node's id
+clearing: set[str] = set()  # ids of nodes whose cache is being cleared
 
 
 def client_for(node: Any) -> WorkerClient:
     """The worker of these settings; nodes with the same ones share it. It starts with the first request."""
-    key = (str(node["worker"].value() or "").strip(), str(node["cache_dir"].value() or "").strip())
+    key = (knobs.path_of(node, "worker"), knobs.path_of(node, "cache_dir"))
     if key not in _clients:
         _clients[key] = WorkerClient(key[0], cache=key[1], name=f"Nuke {nuke.NUKE_VERSION_STRING}")
     return _clients[key]
@@ -53,6 +56,8 @@ def start(node: Any, kind: str) -> None:
     """Begin a job for a node. IlviError when it has one, or when its panel asks for nothing that can be done."""
     if of(node) is not None:
         raise IlviError("This node has a job already.", "Wait for it, or press Stop.")
+    if state.identity(node) in clearing:
+        raise IlviError("This node is being cleared.", "Wait a moment.")
     task = Task(node, kind)
     _tasks[task.id] = task
     task.begin()
@@ -98,24 +103,40 @@ class Task:
     def _ready(self, ready: Any, error: BaseException | None) -> None:
         if error is not None:
             raise error
+        self._look_whether_to_stop()
+        if nuke.executing():  # of two renders at once Nuke refuses the second
+            self._say("Waiting for Nuke to finish rendering.")
+            timer = threading.Timer(WAIT, main_thread.call, (self._guarded(self._ready), ready, None))
+            timer.daemon = True
+            timer.start()
+            return
         self.prepare(ready.cache)
         self._next_view()
 
-    def _next_view(self) -> None:
+    def _look_whether_to_stop(self) -> None:
+        if self._panel is not None and self._panel.isCancelled():
+            self.stopping = True
         if self.stopping:
             raise Cancelled("Stopped.", "Press Inpaint to go on.")
+
+    def _next_view(self) -> None:
+        self._look_whether_to_stop()
         if not self._left:
             self.finish()
             return
         job, submit = self.open_view(self._left.pop(0))
-        main_thread.aside(lambda: submit(job, self._mail.put), self._guarded(self._submitted))
+        main_thread.aside(lambda: submit(job, self._mail.put), self._submitted)
 
     def _submitted(self, run: Run | None, error: BaseException | None) -> None:
-        if error is not None:
-            raise error
-        self._run = run
-        if run is not None and (self.stopping or _tasks.get(self.id) is not self):
-            run.cancel()
+        if run is not None and (self.stopping or _tasks.get(self.id) is not self or not state.alive(self.node)):
+            run.cancel()  # the node was stopped, or went away, while the worker was asked
+
+        def keep() -> None:
+            self._run = run
+            if error is not None:
+                raise error
+
+        self._guarded(keep)()
 
     def _deliver(self, events: list[Any]) -> None:
         if self._panel is not None and self._panel.isCancelled() and not self.stopping:
@@ -145,17 +166,20 @@ class Task:
         """The inputs as files, and the node laid out for its views."""
         self._root = root.replace("\\", "/")
         export.sweep(self._root)
-        if set(build.views_of(self.node)) != set(self.asked.views):
-            with state.quietly():
-                build.lay_out(self.node, self.asked.views)
         status.remember(self.asked, self._now)
         self._now.cache = self._root
         status.note_upstream(self.node, self._now)
         for view in self.asked.views:
+            self._look_whether_to_stop()
             self._say("Writing plate and matte.")
             self._inputs[view] = self._earlier(view) or export.export(self.node, self.asked, view, self._root)
             export.touch(self._inputs[view].plate)
             self._now.inputs[view] = self._inputs[view].record()
+        if not build.fits(self.node):  # now that nothing can come between: what there was is shown again
+            with state.quietly():
+                build.lay_out(self.node)
+            status.recheck_files(self.node)
+        build.cover_plate(self.node)
 
     def _earlier(self, view: str) -> Inputs | None:
         """A re-render reads what was solved, where it is still there and still what is connected."""
@@ -190,6 +214,7 @@ class Task:
             incoming.solved.entry = last.entry
             incoming.end()
             self._now.views[incoming.view] = incoming.solved
+            state.save(self.node, self._now)  # a view that is done is done, whatever becomes of the next
             self._incoming = self._run = None
             return True
         if last is not None:
@@ -224,7 +249,11 @@ class Task:
             timer.start()
 
     def _insist(self) -> None:
-        if _tasks.get(self.id) is self:
+        if _tasks.get(self.id) is not self:
+            return
+        if any(task.client is self.client for task in running() if task is not self):
+            self._say("Stopping as soon as the worker hears; it has jobs of other nodes.")
+        else:
             threading.Thread(target=self.client.close, name="ilvi-close", daemon=True).start()
 
     def end(self, error: BaseException) -> None:
@@ -247,6 +276,12 @@ class Task:
         if incoming.solved.frames:
             self._now.views[incoming.view] = incoming.solved
             state.save(self.node, self._now)
+        else:
+            status.recheck_files(self.node)  # what was there before is there still
+
+    def folders(self) -> set[Path]:
+        """Those that the job's inputs are in."""
+        return {Path(path).parent for i in self._inputs.values() for path in (i.plate, i.matte)}
 
     def abandon(self) -> None:
         """The node or its script is gone: stop the job, touch nothing of Nuke's."""

@@ -2,23 +2,14 @@
 
 from __future__ import annotations
 
-import hashlib
 import os
 import re
-from collections.abc import Iterator
 from typing import Any
 
 import nuke
 
-from ilvi_nuke import build, knobs, state
+from ilvi_nuke import build, graph, state
 
-_LOOKS = {  # knobs that change nothing of the picture
-    "name", "xpos", "ypos", "selected", "label", "note_font", "note_font_size", "note_font_color", "tile_color",
-    "gl_color", "hide_input", "cached", "dope_sheet", "bookmark", "autolabel", "icon", "indicators", "postage_stamp",
-    "postage_stamp_frame", "lifetimeStart", "lifetimeEnd", "useLifetime", "onCreate", "onDestroy", "knobChanged",
-    "updateUI", "panel", "help", "process_mask", "rootNodeUpdated", "localizationPolicy", "reload", "cacheLocal",
-}  # fmt: skip
-_SILENT = {"Tab_Knob", "Text_Knob", "PyScript_Knob", "Script_Knob", "PyCustom_Knob", "Help_Knob"}
 _PASSING = ("Dot", "NoOp")
 _AS_IT_IS = re.compile(r"(default \()?(linear|scene_linear|raw|data|none)\)?", re.IGNORECASE)
 _FRAME_NUMBER = re.compile(r"#+|%0?\d*d")
@@ -30,66 +21,20 @@ def outer(group: Any, name: str) -> Any:
     return group.input(build.INPUTS.index(name))
 
 
-def above(node: Any) -> Iterator[Any]:
-    """Everything that a node is made of: it, its inputs, what its expressions read, the insides of groups."""
-    seen, waiting = set(), [node]
-    while waiting:
-        this = waiting.pop()
-        if this is None or this.fullName() in seen:
-            continue
-        seen.add(this.fullName())
-        yield this
-        waiting += this.dependencies(nuke.INPUTS | nuke.HIDDEN_INPUTS | nuke.EXPRESSIONS)
-        if this.Class() == "Input":  # what goes on outside of the group that it is in
-            group = this.parent()
-            if group.Class() == "Group":
-                waiting.append(group.input(int(this["number"].value())))
-        if this.Class() == "Group":
-            waiting += this.nodes()
-
-
-WHOLE = ""  # the key of a fingerprint under which the connections count too
-
-
 def fingerprint(group: Any, name: str) -> dict[str, str]:
-    """Node -> digest of its class and knobs, for what one arrow brings, but our own node; WHOLE -> of everything."""
+    """Of all that one arrow brings; see `graph.fingerprint`. Empty where nothing is connected."""
     top = outer(group, name)
-    if top is None:
-        return {}
-    mine = group.fullName()
-    found = {n.fullName(): _digest(n) for n in above(top) if not f"{n.fullName()}.".startswith(f"{mine}.")}
-    # names count for nothing: a node that is renamed has changed nothing
-    found[WHOLE] = _hash([*sorted(found.values()), _wired(top, found, {})])
-    return found
+    return {} if top is None else graph.fingerprint(top, str(group.fullName()))
 
 
 def digest_of(group: Any, asked: Any, view: str) -> str:
     """A name for what is exported: the same inputs, range and view have the same one."""
-    whole = [fingerprint(group, name).get(WHOLE, "") for name in build.INPUTS]
-    return _hash([*whole, str(asked.frames), view, str(asked.clean), str(group["depth"].value())])
+    whole = [fingerprint(group, name).get(graph.WHOLE, "") for name in build.INPUTS]
+    return graph.hash_of([*whole, str(asked.frames), view, str(asked.clean), str(group["depth"].value())])
 
 
-def _digest(node: Any) -> str:
-    parts = [node.Class()]
-    for name, knob in sorted(node.knobs().items()):
-        if name not in _LOOKS and knob.Class() not in _SILENT and name != knobs.STATE:
-            parts.append(f"{name}={knob.toScript()}")
-    return _hash(parts)
-
-
-def _wired(node: Any, found: dict[str, str], done: dict[str, str]) -> str:
-    """Digest of a node with everything that is connected above it, in order."""
-    if node is None:
-        return ""
-    name = node.fullName()
-    if name not in done:
-        inputs = [_wired(node.input(i), found, done) for i in range(node.inputs())]
-        done[name] = _hash([found.get(name, ""), *inputs])
-    return done[name]
-
-
-def _hash(parts: list[str]) -> str:
-    return hashlib.sha256("\n".join(parts).encode("utf-8", "surrogatepass")).hexdigest()[:16]
+def has_alpha(node: Any) -> bool:
+    return "rgba.alpha" in node.channels()
 
 
 def frame() -> int:
@@ -105,13 +50,13 @@ def hashes(group: Any) -> dict[str, list[int]]:
 def files_digest(group: Any, name: str, first: int, last: int) -> str:
     """Sizes and times of the files that its Reads read: a plate that is rendered again has the same knobs."""
     found = []
-    for node in above(outer(group, name)):
+    for node in graph.above(outer(group, name)):
         if node.Class() == "Read" and (pattern := str(node["file"].value() or "")):
             for frame in range(first, last + 1):
                 found.append(_stamp(pattern, frame))
                 if not _FRAME_NUMBER.search(pattern):
                     break
-    return _hash(found)
+    return graph.hash_of(found)
 
 
 def _stamp(pattern: str, frame: int) -> str:
@@ -138,13 +83,13 @@ def changes(group: Any, then: dict[str, dict[str, str]]) -> list[str]:
     said = []
     for name in build.INPUTS:
         old, new = then.get(name, {}), fingerprint(group, name)
-        if old.get(WHOLE) == new.get(WHOLE):
+        if old.get(graph.WHOLE) == new.get(graph.WHOLE):
             continue
         what = _WHAT[name]
         if not new or not old:
             said.append(f"the {what} was {'connected' if new else 'disconnected'}")
             continue
-        changed = sorted(n for n in old.keys() & new.keys() if old[n] != new[n] and n != WHOLE)
+        changed = sorted(n for n in old.keys() & new.keys() if old[n] != new[n] and n != graph.WHOLE)
         come, gone = sorted(new.keys() - old.keys()), sorted(old.keys() - new.keys())
         parts = [(changed, "changed"), (come, "came in"), (gone, "went out")]
         told = [f"{what}: {_listed(nodes)} {verb}" for nodes, verb in parts if nodes]

@@ -835,7 +835,7 @@ def test_a_render_without_the_plugin_fails_at_the_same_frame(start, clip, tmp_pa
     nuke.scriptOpen(str(tmp_path / "shot.nk"))
     write = nuke.toNode("Write_out")
     nuke.execute(write, FIRST, LAST, 1, ["main"])
-    with pytest.raises(RuntimeError, match="ILVI_frame_not_solved_or_out_of_date"):
+    with pytest.raises(RuntimeError, match="ILVI_has_not_solved_this_frame_press_Inpaint"):
         nuke.execute(write, FIRST, LAST + 1, 1, ["main"])
     assert "ilvi_nuke" not in sys.modules
 
@@ -964,7 +964,7 @@ nuke.Layer = Layer
 nuke.GUI = False
 nuke.pluginAddPath = lambda path: None
 nuke.tprint = print
-names = "OnCreate OnDestroy KnobChanged OnScriptClose BeforeRender BeforeFrameRender AfterRender"
+names = "OnCreate OnDestroy KnobChanged OnScriptLoad OnScriptClose BeforeRender BeforeFrameRender AfterRender"
 for name in names.split():
     setattr(nuke, "add" + name, lambda call, nodeClass, name=name: calls.append((name, nodeClass)))
 sys.modules["nuke"] = nuke
