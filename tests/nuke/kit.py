@@ -127,7 +127,7 @@ QUICK = {"size": "160x96", "remainder": "smooth", "matte_channel": "alpha"}
 def make_read(clip, name, **more):
     import nuke
 
-    read = nuke.nodes.Read(name=f"Read_{name}")
+    read = nuke.nodes.Read(name=f"Read_{name.partition('.')[0]}")
     read["file"].setValue(f"{clip.as_posix()}/{name}.####.exr")
     for knob in ("first", "origfirst"):
         read[knob].setValue(FIRST)
@@ -140,7 +140,10 @@ def make_read(clip, name, **more):
 
 def make_node(plate, matte, **settings):
     import ilvi_nuke
+    import nuke
 
+    for other in nuke.selectedNodes():
+        other.setSelected(False)
     plate.setSelected(True)
     node = ilvi_nuke.create()
     assert node.input(0) is plate

@@ -59,8 +59,8 @@ class String_Knob(Knob):
         self._alive()
         return self._text
 
-    def setText(self, s):
-        return self.setValue(s)
+    def setText(self, val, view="default"):
+        return self.setValue(val)
 
     def setValue(self, val, view=None):
         need(val, str, f"{self.Class()}.setValue ({self._name}): the value")

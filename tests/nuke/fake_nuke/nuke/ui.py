@@ -81,7 +81,7 @@ class ViewerWindow:
     def view(self):
         return host.viewed or view_names()[0]
 
-    def activeInput(self):
+    def activeInput(self, secondary=False):
         return next((place for place, other in enumerate(self._core.inputs) if other is not None), None)
 
 
@@ -253,7 +253,7 @@ class MenuItem:
     def script(self):
         return self._command if isinstance(self._command, str) else ""
 
-    def setEnabled(self, enabled):
+    def setEnabled(self, enabled, recursive=False):
         self._able = bool(enabled)
 
     def invoke(self):
@@ -273,7 +273,7 @@ class Menu(MenuItem):
         self._name, self._icon, self._command, self._shortcut, self._able = name, icon, None, None, True
         self._items: list = []
 
-    def addMenu(self, name, icon=None, tooltip="", index=-1):
+    def addMenu(self, name, icon=None, tooltip="", index=-1, tag=0):
         need(name, str, "Menu.addMenu: the name")
         head, _slash, rest = name.partition("/")
         found = self._find(head)
@@ -283,7 +283,18 @@ class Menu(MenuItem):
         return found.addMenu(rest, icon) if rest else found
 
     def addCommand(
-        self, name, command="", shortcut="", icon="", tooltip="", index=-1, readonly=False, shortcutContext=0
+        self,
+        name,
+        command="",
+        shortcut="",
+        icon="",
+        tooltip="",
+        index=-1,
+        readonly=False,
+        shortcutContext=0,
+        tag=0,
+        tagTarget="",
+        node=None,
     ):
         need(name, str, "Menu.addCommand: the name")
         if not isinstance(command, str) and not callable(command):
