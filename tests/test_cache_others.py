@@ -196,6 +196,7 @@ def test_a_reduced_entry_stays_when_a_larger_solve_fails(shot, cache, monkeypatc
     assert not Entry.open(result.folder).reduced
 
 
+@pytest.mark.slow  # two solves
 def test_a_warm_window_whose_start_is_gone_is_solved_in_full(shot, cache):
     solve = {**QUICK, "window": 3, "max_updates": 20}
     first, _ = run(cache, job_for(shot, solve=solve))

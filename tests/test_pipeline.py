@@ -130,7 +130,7 @@ def test_windows_train_one_network_each(shot):
     assert sorted(p.stem for p in (result.folder / "weights").iterdir()) == ["1001", "1004"]
 
 
-@pytest.mark.parametrize("method", ["dip-vid", "dip"])
+@pytest.mark.parametrize("method", ["dip-vid", pytest.param("dip", marks=pytest.mark.slow)])
 def test_a_stopped_job_goes_on_with_resume_and_gives_the_same_frames(shot, method):
     solve = {**QUICK, "method": method, "max_updates": 12, "dip_updates": 12}
     small = FrameRange(1001, 1003)

@@ -186,6 +186,7 @@ def test_dip_takes_the_best_of_its_states_and_no_average(average):
     assert all(torch.equal(trainer.network.state_dict()[k], seen[best][k]) for k in weights)
 
 
+@pytest.mark.slow  # three trainings
 def test_patience_stops_when_nothing_improves_and_zero_never_does(monkeypatch):
     monkeypatch.setattr(train, "READ_EVERY", 2)
     trainer = trainer_for("dip-vid", max_updates=60, patience=6)

@@ -32,7 +32,8 @@ _OPTIONS = {
     "--comp-dilate": "'comp dilation'", "--comp-feather": "'comp feather'", "--size": "'working size'",
     "--device": "'device'", "--frames": "'frame range'", "--preset": "'preset'", "--method": "'method'",
     "--clean-plate": "'clean plate at'", "--memory": "'memory'", "--refresh": "'Clear cache' and Inpaint",
-    " and --matte-threshold": "",
+    " and --matte-threshold": "", "Run it again": "Press Inpaint", "Restart the worker and try again": "Press Inpaint",
+    "Restart the worker": "Press Inpaint", "cancel the job, or restart the worker": "or press Stop",
 }  # fmt: skip
 
 

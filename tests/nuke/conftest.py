@@ -12,6 +12,12 @@ pytest.importorskip("OpenImageIO", reason="the fake Nuke reads and writes EXR wi
 from kit import inpaint, launch, live_in, make_clip, set_up, stop_workers  # it needs both
 
 
+def pytest_configure(config):
+    """On a host's Python these tests run without ILVI's settings (`-c /dev/null`)."""
+    for marker in ("slow: takes minutes", "nuke: needs a Nuke, named by NUKE_EXECUTABLE"):
+        config.addinivalue_line("markers", marker)
+
+
 @pytest.fixture(scope="session")
 def solved_cache(tmp_path_factory):
     """A cache that knows the clip with `QUICK` settings: a solve takes seconds, and most tests are not about it."""

@@ -274,6 +274,7 @@ def test_each_eye_gets_its_own(start, tmp_path):
     nuke.execute(write, FIRST, LAST, 1, ["left", "right"])
 
 
+@pytest.mark.slow  # trains for a while
 def test_one_eye_alone_leaves_the_other_unsolved(start, tmp_path):
     host, nuke, node = stereo(start, tmp_path, view_choice="current view")
     host.look_at("left")
@@ -325,6 +326,7 @@ def test_a_node_deleted_while_the_worker_is_asked_leaves_no_job(nuke_gui, clip, 
     host.pump(lambda: client.state is not State.BUSY, 20)
 
 
+@pytest.mark.slow  # trains for a while
 def test_stop_keeps_what_there_was(nuke_gui, clip):
     host = nuke_gui
     _, node = set_up(host, clip)
@@ -380,6 +382,7 @@ def test_a_part_of_the_range_is_not_green(nuke_gui, clip, tmp_path):
     assert node["tile_color"].value() == AMBER
 
 
+@pytest.mark.slow  # trains for a while
 def test_stopping_one_node_leaves_the_others_job(nuke_gui, clip):
     host = nuke_gui
     _, first = long_job(host, clip)

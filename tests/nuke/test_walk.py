@@ -428,7 +428,7 @@ def test_stop_really_stops_and_inpaint_goes_on(nuke_gui, clip):
     begun = time.monotonic()
     host.pump(lambda: not busy(node), 30)
     assert time.monotonic() - begun < 15
-    assert "Stopped" in status(node)
+    assert "Stopped. Press Inpaint to go on from here." in status(node)
     assert host.progress_tasks[-1]["gone"]
     host.press(node, "inpaint")
     host.pump(lambda: "Learning" in status(node), 60)  # the worker is as good as before
@@ -436,6 +436,7 @@ def test_stop_really_stops_and_inpaint_goes_on(nuke_gui, clip):
     host.pump(lambda: not busy(node), 30)
 
 
+@pytest.mark.slow  # trains for a while
 def test_cancel_of_nukes_progress_bar_stops_too(nuke_gui, clip):
     host = nuke_gui
     _, node = long_job(host, clip)
@@ -456,7 +457,7 @@ def test_cancelling_the_export_leaves_nothing_half_written(nuke_gui, clip, tmp_p
     assert left == []
 
 
-@pytest.mark.parametrize("act", ["delete", "undo", "close"])
+@pytest.mark.parametrize("act", ["delete", pytest.param("undo", marks=pytest.mark.slow), "close"])
 def test_a_node_that_goes_away_takes_its_job_along(act, nuke_gui, clip):
     host = nuke_gui
     nuke, node = long_job(host, clip)
@@ -531,6 +532,7 @@ def test_a_killed_worker_is_told_in_words_and_the_next_job_has_a_new_one(nuke_gu
     os.kill(pid, 9)
     host.pump(lambda: not busy(node), 30)
     assert "worker" in status(node)
+    assert "Press Inpaint" in status(node)
     assert node["tile_color"].value() == 0xB03A3AFF
     node["preset"].setValue("draft")
     node["method"].setValue("ilvi")
