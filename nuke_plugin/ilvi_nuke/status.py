@@ -123,11 +123,11 @@ def refresh(node: Any, thorough: bool = False) -> list[str]:
     """Look whether the node is out of date, and show it; the reasons. Nothing is started."""
     then = state.load(node)
     if not then.solved:
-        _mark(node, 0)
+        mark(node, 0)
         say(node, "Not solved yet. Press Inpaint.", PLAIN)
         return []
     found = reasons(node, then, thorough)
-    _mark(node, int(bool(found)))
+    mark(node, int(bool(found)))
     if found:
         again = "Re-render from cache" if all(_COMP in reason for reason in found) else "Inpaint"
         say(node, f"Out of date: {_listed(found)}. Press {again}.", STALE)
@@ -174,7 +174,8 @@ def _listed(found: list[str]) -> str:
     return "; ".join(found[:_MOST]).replace(_COMP, "") + more
 
 
-def _mark(node: Any, stale: int) -> None:
+def mark(node: Any, stale: int) -> None:
+    """Whether the node's frames have the stripes of what is out of date, and fail renders."""
     if int(node[knobs.STALE].value()) != stale:
         with state.quietly():
             node[knobs.STALE].setValue(stale)

@@ -203,6 +203,7 @@ class Task:
         assert incoming is not None
         frames = [event for event in events if isinstance(event, Frame)]
         if frames:
+            status.mark(self.node, 0)  # these are of what is asked now
             incoming.take(frames)
         for event in events:
             if isinstance(event, Warn) or (isinstance(event, Info) and "enlarged" in event.text):
@@ -266,7 +267,7 @@ class Task:
         faults.note(f"{self.kind}: {words}")
         if isinstance(error, Cancelled):
             status.refresh(self.node)
-            status.say(self.node, str(error), status.PLAIN)
+            status.say(self.node, status.in_knobs(str(error)), status.PLAIN)
         else:
             status.fail(self.node, words)
 

@@ -560,6 +560,7 @@ def test_a_script_that_is_opened_again_has_its_frames_and_starts_nothing(start, 
     before = pixels(host.render_image(node, FIRST + 3), *RGB)
     nuke.scriptSaveAs(str(tmp_path / "shot.nk"), 1)
     host.quit()
+    stop_workers()
     host = start()
     import nuke
 
@@ -789,6 +790,7 @@ def saved_script(start, clip, tmp_path, **settings):
     make_write(nuke, node, tmp_path / "out").setName("Write_out")
     nuke.scriptSaveAs(str(tmp_path / "shot.nk"), 1)
     host.quit()
+    stop_workers()
 
 
 def test_a_terminal_render_reads_the_cache(start, clip, tmp_path):
