@@ -29,6 +29,7 @@ from kit import (
     scene,
     set_up,
     status,
+    stop_workers,
     write_exr,
 )  # fmt: skip
 
