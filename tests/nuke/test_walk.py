@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import subprocess
 import sys
 import threading
 import time
@@ -524,6 +525,9 @@ def test_quitting_during_a_job_leaves_no_process(nuke_gui, clip):
     while Path(f"/proc/{pid}").exists() and time.monotonic() - begun < 30:
         time.sleep(0.1)
     assert not Path(f"/proc/{pid}").exists()
+    verify = [os.environ["ILVI_PYTHON"], "-m", "ilvi_core.cli", "cache", "verify"]
+    done = subprocess.run(verify, capture_output=True, text=True, cwd=ROOT, check=False)
+    assert done.returncode == 0, done.stdout + done.stderr
 
 
 def test_a_killed_worker_is_told_in_words_and_the_next_job_has_a_new_one(nuke_gui, clip):
@@ -915,8 +919,6 @@ def test_a_render_solves_only_when_the_knob_says_so(cold, start, clip, tmp_path)
 
 
 def test_the_farm_command_exports_jobs_without_a_gui(start, clip, tmp_path, capsys):
-    import subprocess
-
     host = start()
     nuke, node = set_up(host, clip)
     node.setInput(0, nuke.nodes.Grade(inputs=[node.input(0)]))
@@ -957,8 +959,6 @@ def test_the_farm_command_exports_jobs_without_a_gui(start, clip, tmp_path, caps
 
 def test_loading_registers_by_class_and_imports_nothing_heavy(start):
     """In a process of its own: what `import nuke` of the fake brings along must not count."""
-    import subprocess
-
     code = f"""
 import sys, types
 calls = []
