@@ -69,7 +69,7 @@ def stopping_after(updates):
         pytest.param("dip-vid-3dcn", 3, {}, 13, marks=pytest.mark.slow),
         ("dip", 1, {}, 10),
         pytest.param("dip", 1, {}, 13, marks=pytest.mark.slow),
-        ("dip", 1, {"keep_best_every": 0, "weight_average": 0.9}, 13),
+        pytest.param("dip", 1, {"keep_best_every": 0, "weight_average": 0.9}, 13, marks=pytest.mark.slow),
     ],
 )
 def test_resume_gives_bit_for_bit_what_an_uninterrupted_run_gives(tmp_path, method, frames, more, stop_at):
@@ -260,7 +260,7 @@ def test_divergence_after_a_resume_recovers_as_without_one(tmp_path):
         assert torch.equal(value, rest.network.state_dict()[name]), name
 
 
-@pytest.mark.parametrize(("broken_at", "average"), [(21, 0), (23, 0), (21, 0.9)])
+@pytest.mark.parametrize(("broken_at", "average"), [(21, 0), pytest.param(23, 0, marks=pytest.mark.slow), (21, 0.9)])
 def test_divergence_in_the_last_updates_is_noticed_too(broken_at, average):
     trainer = trainer_for("dip-vid", max_updates=24 if broken_at == 21 else 23, weight_average=average)
     warnings = []
@@ -271,7 +271,10 @@ def test_divergence_in_the_last_updates_is_noticed_too(broken_at, average):
 
 @pytest.mark.parametrize(
     ("method", "more", "broken"),
-    [("dip-vid", {}, False), ("dip", {"frames": 1, "keep_best_every": 0}, True)],
+    [
+        ("dip-vid", {}, False),
+        pytest.param("dip", {"frames": 1, "keep_best_every": 0}, True, marks=pytest.mark.slow),
+    ],
 )
 def test_the_result_is_the_bias_corrected_average_of_the_weights(monkeypatch, method, more, broken):
     """Of those that a divergence did not undo: the state after update 10 is proven at 20, and gone back to at 30."""

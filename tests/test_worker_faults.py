@@ -204,6 +204,7 @@ def test_killed_while_it_reads(tmp_path):
         assert client.lookup(job).state == "none"  # a new worker, by itself
 
 
+@pytest.mark.slow
 def test_killed_while_it_trains_and_while_it_publishes_the_next_one_goes_on_to_the_same_result(place, tmp_path):
     job = seeded(place, 10, FOURTEEN, run=OFTEN)
     with client_of(tmp_path) as client:
@@ -505,7 +506,7 @@ def fuzz(count, seed, folder):
 
 
 def test_whatever_comes_in_only_messages_come_out(tmp_path, capsys):
-    fuzz(200, 1, tmp_path)
+    fuzz(60, 1, tmp_path)
 
 
 @pytest.mark.slow

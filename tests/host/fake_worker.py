@@ -69,10 +69,11 @@ def receive() -> None:
             refuse(f"kinds in {line[:80]!r}")
         if "job" in message and set(message["job"]) != JOB:
             refuse(f"no job: {line[:80]!r}")
+        last = (MODE, message["type"]) in (("deaf", "hello"), ("close-input", "start"))
+        if last and MODE == "close-input":
+            os.close(0)  # before anything is answered, so that the host cannot write meanwhile
         inbox.put(message)
-        if (MODE, message["type"]) in (("deaf", "hello"), ("close-input", "start")):
-            if MODE == "close-input":
-                os.close(0)
+        if last:
             return
 
 

@@ -14,7 +14,7 @@ from kit import inpaint, launch, live_in, make_clip, set_up, stop_workers  # it 
 
 def pytest_configure(config):
     """On a host's Python these tests run without ILVI's settings (`-c /dev/null`)."""
-    for marker in ("slow: takes minutes", "nuke: needs a Nuke, named by NUKE_EXECUTABLE"):
+    for marker in ("slow: takes minutes", "hard: rarer cases", "nuke: needs a Nuke, named by NUKE_EXECUTABLE"):
         config.addinivalue_line("markers", marker)
 
 

@@ -28,6 +28,7 @@ from kit import (
 from test_walk import RGB, error_in_hole, long_job, look_at, make_write, pixels, ready, worker_pids
 
 AMBER = 0xC0802AFF
+pytestmark = pytest.mark.hard
 
 
 def stripes(host, node, frame, view="main"):

@@ -422,6 +422,7 @@ def long_job(host, clip):
     return nuke, node
 
 
+@pytest.mark.hard
 def test_stop_really_stops_and_inpaint_goes_on(nuke_gui, clip):
     host = nuke_gui
     _, node = long_job(host, clip)
@@ -460,6 +461,7 @@ def test_cancelling_the_export_leaves_nothing_half_written(nuke_gui, clip, tmp_p
 
 
 @pytest.mark.parametrize("act", ["delete", pytest.param("undo", marks=pytest.mark.slow), "close"])
+@pytest.mark.hard
 def test_a_node_that_goes_away_takes_its_job_along(act, nuke_gui, clip):
     host = nuke_gui
     nuke, node = long_job(host, clip)
@@ -495,6 +497,7 @@ def is_idle(pid):
     return all(c.state is not State.BUSY for c in list(client._clients) if c._session is not None)
 
 
+@pytest.mark.hard
 def test_renaming_and_copying_during_a_job(nuke_gui, clip, tmp_path):
     host = nuke_gui
     nuke, node = long_job(host, clip)
@@ -515,6 +518,7 @@ def test_renaming_and_copying_during_a_job(nuke_gui, clip, tmp_path):
     host.pump(lambda: not busy(node), 30)
 
 
+@pytest.mark.hard
 def test_quitting_during_a_job_leaves_no_process(nuke_gui, clip):
     host = nuke_gui
     long_job(host, clip)
@@ -530,6 +534,7 @@ def test_quitting_during_a_job_leaves_no_process(nuke_gui, clip):
     assert done.returncode == 0, done.stdout + done.stderr
 
 
+@pytest.mark.hard
 def test_a_killed_worker_is_told_in_words_and_the_next_job_has_a_new_one(nuke_gui, clip):
     host = nuke_gui
     _, node = long_job(host, clip)
@@ -655,6 +660,7 @@ def test_a_look_at_the_script_costs_no_walk_while_nothing_changes(nuke_gui, clip
     assert "Read_plate changed" in status(node)
 
 
+@pytest.mark.hard
 def test_a_script_saved_in_the_middle_of_a_job_shows_no_preview_that_is_gone(start, clip, tmp_path):
     host = start()
     nuke, node = long_job(host, clip)
@@ -758,6 +764,7 @@ def test_clear_asks_and_leaves_the_artists_files(cold, nuke_gui, clip, tmp_path)
     assert not list((tmp_path / "cache").glob("*/manifest.json"))
 
 
+@pytest.mark.hard
 def test_two_nodes_wait_for_each_other_in_one_worker(nuke_gui, clip):
     host = nuke_gui
     nuke, first = set_up(host, clip)
