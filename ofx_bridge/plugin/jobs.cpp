@@ -100,16 +100,19 @@ void Work::take(const Json &message, WorkerSession &session) {
 // The cache's answer: done, composited without solving, solved, or left.
 void Work::follow(const Json &message, WorkerSession &session) {
     const auto state = message["state"].get<std::string>();
-    bool solve;
+    bool solve, given_up;
     {
         const std::lock_guard<std::mutex> lock(mutex_);
         progress_.entry = message["entry"];
         solve = solve_;
+        given_up = given_up_;
         for (const auto &[number, path] : message["frames"].items()) frames_[std::atoi(number.c_str())] = path;
         if (state == "frames" && frames_.empty()) solve = false;   // so many that they are announced one by one
     }
     if (state == "frames" && !message["frames"].empty()) {
         settle(Stage::done, "");
+    } else if (given_up) {
+        settle(Stage::stopped, "Stopped.");
     } else if (state == "frames" || state == "fills" || state == "weights") {
         request("rerender", session);
     } else if (solve) {
@@ -136,6 +139,7 @@ void Work::request(const char *type, WorkerSession &session) {
     }
     const std::lock_guard<std::mutex> lock(mutex_);
     request_ = id;
+    if (given_up_) session.cancel(id);   // in between
 }
 
 // A host may exit as soon as it has the last frame: what is to be remembered is so by then.
@@ -176,7 +180,10 @@ std::shared_ptr<Work> Jobs::ask(const std::string &name, const Order &order) {
         const std::lock_guard<std::mutex> own(work->mutex_);
         const bool old = Clock::now() - work->settled_at_ > RETRY_AFTER;
         switch (work->progress_.stage) {
-            case Stage::looking: work->solve_ = work->solve_ || order.solve; return work;
+            case Stage::looking:
+                if (work->given_up_) break;   // it will be stopped as soon as the cache has answered
+                work->solve_ = work->solve_ || order.solve;
+                return work;
             case Stage::working: return work;
             case Stage::done:
                 if (!order.anew) return work;
@@ -239,6 +246,7 @@ void Jobs::stop(const std::shared_ptr<Work> &work) {
     {
         const std::lock_guard<std::mutex> lock(work->mutex_);
         id = work->request_;
+        work->given_up_ = true;
     }
     if (!id.empty()) worker_.cancel(id);
 }

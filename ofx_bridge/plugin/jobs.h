@@ -71,6 +71,7 @@ private:
     std::map<int, std::string> frames_;
     std::string request_;        // the open one
     bool solve_, told_ = false;
+    bool given_up_ = false;   // nothing more is asked of the worker for it
     int waiting_ = 0;
     std::chrono::steady_clock::time_point settled_at_;
 };

@@ -24,12 +24,29 @@
 #include "platform.h"
 
 extern char **environ;
+#if defined(__GLIBC__)
+// since glibc 2.34; the plugin is to load with older ones too
+extern "C" int posix_spawn_file_actions_addclosefrom_np(posix_spawn_file_actions_t *, int) noexcept __attribute__((weak));
+#endif
 
 namespace ilvi::platform {
 
 namespace {
 
 constexpr const char *START_HINT = "Run ILVI's installer, or set ILVI_PYTHON to the Python that has ILVI.";
+
+// A worker that outlives the host by a moment is not to hold what the host has open: its pipes, its sockets.
+#if defined(__APPLE__)
+constexpr int CLOSED = POSIX_SPAWN_CLOEXEC_DEFAULT;
+void close_the_rest(posix_spawn_file_actions_t *) {}
+#else
+constexpr int CLOSED = 0;
+void close_the_rest([[maybe_unused]] posix_spawn_file_actions_t *actions) {
+#if defined(__GLIBC__)
+    if (posix_spawn_file_actions_addclosefrom_np) posix_spawn_file_actions_addclosefrom_np(actions, 3);
+#endif
+}
+#endif
 
 // Both ends are closed in programs that the host starts meanwhile: one that kept them would keep the worker alive.
 struct Pipe {
@@ -98,6 +115,7 @@ Process::Process(const std::vector<std::string> &command, const std::vector<std:
     posix_spawn_file_actions_adddup2(&actions, in.from, 0);
     posix_spawn_file_actions_adddup2(&actions, out.to, 1);
     posix_spawn_file_actions_adddup2(&actions, err.to, 2);
+    close_the_rest(&actions);
     posix_spawnattr_t attributes;
     posix_spawnattr_init(&attributes);
     sigset_t all, none;
@@ -106,7 +124,7 @@ Process::Process(const std::vector<std::string> &command, const std::vector<std:
     posix_spawnattr_setsigdefault(&attributes, &all);   // a host may ignore SIGPIPE or SIGCHLD, which is inherited
     posix_spawnattr_setsigmask(&attributes, &none);
     // Away from the host's terminal and its Ctrl-C, and to be stopped with all its children.
-    const int flags = POSIX_SPAWN_SETSID | POSIX_SPAWN_SETSIGDEF | POSIX_SPAWN_SETSIGMASK;
+    const int flags = POSIX_SPAWN_SETSID | POSIX_SPAWN_SETSIGDEF | POSIX_SPAWN_SETSIGMASK | CLOSED;
     posix_spawnattr_setflags(&attributes, static_cast<short>(flags));
     const int failed = posix_spawn(&parts_->pid, command[0].c_str(), &actions, &attributes, argv.data(), envp.data());
     posix_spawnattr_destroy(&attributes);

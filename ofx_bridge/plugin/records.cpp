@@ -58,6 +58,18 @@ uint64_t hashed_image(const Image &image, uint64_t seed) {
     return value;
 }
 
+// One black, which says nothing: some hosts give it for a clip that is not connected, in one size or another.
+bool is_black(const Image &image) {
+    const Format &format = image.format();
+    std::vector<float> row(4 * static_cast<size_t>(image.width()));
+    for (int y = image.bounds().y1; y < image.bounds().y2; ++y) {
+        to_float(image.row(y), format, static_cast<size_t>(image.width()), row.data());
+        for (size_t i = 0; i < row.size(); i += 4)
+            if (row[i] != 0 || row[i + 1] != 0 || row[i + 2] != 0 || (row[i + 3] != 0 && row[i + 3] != 1)) return false;
+    }
+    return true;
+}
+
 fs::path file_of(const std::string &look) { return fs::path(data_folder()) / "ofx" / (look + ".json"); }
 
 std::string stamp_of(const fs::path &path) {
@@ -121,7 +133,7 @@ std::string Record::path(int frame) const {
 
 uint64_t digest_of(const Image &source, const Image *mask) {
     uint64_t value = hashed_image(source, 1);
-    if (mask && *mask) value = hashed_image(*mask, value);
+    if (mask && *mask && !is_black(*mask)) value = hashed_image(*mask, value);
     return value ? value : 1;   // 0 stands for unknown
 }
 

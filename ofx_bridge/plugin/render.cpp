@@ -47,6 +47,8 @@ public:
 
 private:
     std::optional<Found> find();
+    std::optional<Found> find_known(uint64_t digest) const;
+    bool is_awaited() const;
     std::optional<Found> find_by_files();
     std::optional<Found> find_gathered(uint64_t digest, const Image *mask);
     std::optional<Found> of_record(const Record &record) const;
@@ -101,14 +103,27 @@ std::optional<Found> Rendering::find() {
         if (wants_mask(values_)) mask.emplace(instance_, MASK, time_);
         digest = digest_of(source_, mask ? &*mask : nullptr);
     }
+    std::optional<Found> known = find_known(digest);
+    if (!digest || !gathers() || (known && !is_awaited())) return known;
+    std::optional<Found> found = find_gathered(digest, mask ? &*mask : nullptr);
+    return found ? std::move(found) : std::move(known);
+}
+
+std::optional<Found> Rendering::find_known(uint64_t digest) const {
     const std::string look = look_of(values_);
     for (const Record &record : records_of(values_.words("solved")))
         if (record.look == look && record.fits(frame_, digest))
             if (std::optional<Found> found = of_record(record)) return found;
     if (const std::optional<Record> record = state().records.find(look, frame_, digest))
-        if (std::optional<Found> found = of_record(*record)) return found;
-    if (!digest || !gathers()) return std::nullopt;
-    return find_gathered(digest, mask ? &*mask : nullptr);
+        return of_record(*record);
+    return std::nullopt;
+}
+
+// Whether frames of the range are being gathered: where another one has changed, all are needed, those too that are
+// solved as they are.
+bool Rendering::is_awaited() const {
+    const auto range = range_of(instance_, values_);
+    return range && state().collections.find(range->first, range->second);
 }
 
 // The frame is put to those that were rendered before; with the last one of the range the job begins.
@@ -223,6 +238,10 @@ OfxStatus render(OfxImageEffectHandle instance, OfxPropertySetHandle in) {
         if (!is_set(in, gpu)) continue;   // the pixels are not in memory that could be read
         tell_seldom(instance, kOfxMessageError, "The host gives pixels on the GPU, which ILVI did not ask for.");
         return kOfxStatErrUnsupported;
+    }
+    if (!get_double(in, kOfxPropTime)) {
+        tell_seldom(instance, kOfxMessageError, "The host does not say which frame it wants.");
+        return kOfxStatFailed;
     }
     try {
         return Rendering(instance, in).run();
