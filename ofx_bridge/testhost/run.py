@@ -3,8 +3,8 @@
 python ofx_bridge/testhost/run.py BUILD [SCRIPT]
 
 The script is the host's own (README.md), with two words more: `clip NAME files=PATTERN first=1 last=8` instead of
-`npy=`, where the depth is the files' unless `depth=` is given, and `out=PATTERN` of `render` may end in .exr (half, float
-where the depth is float), .png (8 bit, 16 where the depth is more) or .npy. A pattern has one %04d or the like.
+`npy=`, where the depth is the files' unless `depth=` is given, and `out=PATTERN` of `render` may end in .exr (half,
+float where the depth is float), .png (8 bit, 16 where the depth is more) or .npy. A pattern has one %04d or the like.
 Needs numpy and OpenImageIO. Exit code: the host's; 2 where a file cannot be read or written.
 """
 

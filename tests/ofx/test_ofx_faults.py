@@ -7,7 +7,7 @@ import time
 
 import numpy as np
 import pytest
-from ofx_kit import FIRST, LAST, NUMBERS, assert_filled, assert_source
+from ofx_kit import FIRST, LAST, assert_filled, assert_source
 
 pytestmark = pytest.mark.ofx
 
@@ -158,7 +158,8 @@ def test_many_processes_at_once_share_the_cache(host, build, frames, tmp_path):
         "place = Path(sys.argv[5]); place.mkdir();"
         "host = Host(Path(sys.argv[2]), Path(sys.argv[3]), place, sys.argv[4]);"
         "host.environment['ILVI_CACHE'] = sys.argv[6];"
-        "answers = host.run(host.render(), plate_files=f'{host.frames}/plate.####.npy', matte_files=f'{host.frames}/matte.####.npy');"
+        "named = {f'{name}_files': f'{host.frames}/{name}.####.npy' for name in ('plate', 'matte')};"
+        "answers = host.run(host.render(), **named);"
         "assert not answers.messages, answers.messages; assert_filled(host)"
     )
     here = os.path.dirname(__file__)
