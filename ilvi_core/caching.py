@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Callable
 from contextlib import ExitStack, suppress
 from pathlib import Path
+from typing import TypeVar
 
 from ilvi_core import lease
 from ilvi_core.asked import Asked, ask
@@ -32,10 +34,30 @@ from ilvi_core.writing import Missing
 
 MOST_TRIES = 10  # at a cache in which others are at work
 DAMAGE = "cache-damaged"
+Made = TypeVar("Made")
 
 
 def through_cache(shot: Shot, sink: Sink | None, cache: Cache, options: Options, report: Report) -> Result:
-    """Find the entry, or solve it; then its frames. What is found damaged on the way is set aside and done again."""
+    """Find the entry, or solve it; then its frames."""
+
+    def frames(entry: Entry, state: str) -> Result:
+        return finish(shot, sink, entry, state, options, report)
+
+    try:
+        return with_entry(shot, cache, options, report, frames)
+    except lease.CacheReadOnly as error:
+        if sink is None:
+            raise
+        report.warning("cache-read-only", f"{error.message} The solve is kept beside the output instead.")
+        return beside_output(shot, sink, options, report, instead=True)
+
+
+def with_entry(shot: Shot, cache: Cache, options: Options, report: Report, use: Callable[[Entry, str], Made]) -> Made:
+    """`use` of a shot's entry and its state, the entry being found or solved and not evicted meanwhile.
+
+    What is found damaged on the way, by `use` too, is set aside and done again. CacheReadOnly where it has to be solved
+    and cannot be kept.
+    """
     refresh, unusable = options.refresh, set[Path]()
     for times in range(MOST_TRIES):
         time.sleep(0.1 * times)  # others may be at what was in the way
@@ -58,7 +80,7 @@ def through_cache(shot: Shot, sink: Sink | None, cache: Cache, options: Options,
                         "first, with 'ilvi render'.",
                     )
                 refresh = False
-                return finish(shot, sink, entry, state, options, report)
+                return use(entry, state)
         except Damaged as error:
             trouble: IlviError = error
             if not _put_right(cache, error, report):
@@ -66,11 +88,6 @@ def through_cache(shot: Shot, sink: Sink | None, cache: Cache, options: Options,
         except (Missing, Changed) as error:
             trouble = error
             report.info(f"{error.message} It is looked at again.")
-        except lease.CacheReadOnly as error:
-            if sink is None:
-                raise
-            report.warning("cache-read-only", f"{error.message} The solve is kept beside the output instead.")
-            return beside_output(shot, sink, options, report, instead=True)
     raise trouble
 
 

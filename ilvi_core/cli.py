@@ -67,7 +67,9 @@ def _parser() -> argparse.ArgumentParser:
     sub = parser.add_subparsers(title="commands", metavar="COMMAND")
     _demo(sub)
     _render(sub)
+    _solve(sub)
     _rerender(sub)
+    _farm(sub)
     _inspect(sub)
     _cache(sub)
     _presets(sub)
@@ -113,14 +115,89 @@ def _render(sub: argparse._SubParsersAction) -> None:
     run.add_argument("--resume", action="store_true", help="with --no-cache: go on from where it was stopped")
     run.add_argument("--save-job", metavar="FILE", help="write the job file and do nothing else")
     run.add_argument("--in-worker", action="store_true", help="run it in a worker process, as hosts do")
+    _progress(run)
     cache = render.add_argument_group("cache")
     cache.add_argument("--no-cache", action="store_true", help="keep everything beside the output instead")
+    cache.add_argument(
+        "--from-cache",
+        action="store_true",
+        help="never solve; --frames then names what is written of the job's range\n"
+        "(a farm's chunk: --frames=1001-1010, --frames=1001-1019:2)",
+    )
+    _solving_again(cache)
+    _cache_place(cache)
+    render.set_defaults(run=commands.render)
+
+
+def _solve(sub: argparse._SubParsersAction) -> None:
+    solve = _command(
+        sub,
+        "solve",
+        "solve a job, or one window of it, into the cache; writes no frames",
+        "Give the job as for 'ilvi render'. Then 'ilvi render JOB --from-cache' writes frames, on any machine.\n\n"
+        "  ilvi solve shot010.json\n"
+        "  ilvi solve shot010.json --split 100+16 --window 2",
+    )
+    run = _job_options(solve)
+    run.add_argument(
+        "--window", type=int, default=0, metavar="N", help="of a split job: this one alone, 1 is the first"
+    )
+    _progress(run)
+    cache = solve.add_argument_group("cache")
+    _solving_again(cache)
+    _cache_place(cache)
+    solve.set_defaults(run=commands.solve, resume=False)
+
+
+def _farm(sub: argparse._SubParsersAction) -> None:
+    farm = _command(sub, "farm", "give a job to a render farm (docs/farm.md)")
+    actions = farm.add_subparsers(title="actions", metavar="ACTION", required=True)
+    about = "write a job as an Open Job Description bundle: solve its windows, then render its frames in chunks"
+    export = actions.add_parser(
+        "export",
+        help=about,
+        description=about,
+        formatter_class=argparse.RawTextHelpFormatter,
+        conflict_handler="resolve",
+    )
+    _job_options(export)
+    export.add_argument("-o", dest="bundle", required=True, metavar="DIR", help="the bundle's folder")
+    tasks = export.add_argument_group("tasks")
+    tasks.add_argument("--name", default="", help="of the farm's job (default: by the output)")
+    tasks.add_argument("--frames-per-task", type=int, default=10, metavar="N", help="of a render task (default: 10)")
+    tasks.add_argument(
+        "--gpu-memory", type=float, default=8.0, metavar="GIB", help="of a solve's machine; 0: no GPU (8)"
+    )
+    tasks.add_argument(
+        "--timeout", type=float, default=12.0, metavar="H", help="hours that a solve may take (default: 12)"
+    )
+    tasks.add_argument(
+        "--ilvi", default="ilvi", metavar="COMMAND", help="how the farm's machines call it (default: ilvi)"
+    )
+    _cache_place(export.add_argument_group("cache"))
+    export.set_defaults(run=commands.farm_export, resume=False)
+    about = "run a bundle on this machine, through the openjd libraries (pip install 'ilvi[farm]')"
+    run = actions.add_parser("run", help=about, description=about)
+    run.add_argument("bundle", metavar="DIR", help="made by 'ilvi farm export'")
+    run.add_argument("--step", default="Render", choices=("Solve", "Render"), help="up to which step (default: Render)")
+    run.add_argument("--cache-dir", default="", metavar="DIR", help="another cache than the bundle's")
+    run.set_defaults(run=commands.farm_run)
+
+
+def _solving_again(cache: argparse._ArgumentGroup) -> None:
     cache.add_argument("--refresh", action="store_true", help="solve again, from nothing, even when the cache has it")
     cache.add_argument(
         "--accept-reduced", action="store_true", help="out of memory: solve smaller, instead of exit code 3"
     )
-    _cache_place(cache)
-    render.set_defaults(run=commands.render)
+
+
+def _progress(run: argparse._ArgumentGroup) -> None:
+    run.add_argument(
+        "--progress",
+        choices=("plain", "json", "openjd"),
+        default="plain",
+        help="for people (default), as JSON lines, or as Open Job Description reads it",
+    )
 
 
 def _rerender(sub: argparse._SubParsersAction) -> None:
@@ -131,7 +208,7 @@ def _rerender(sub: argparse._SubParsersAction) -> None:
         "Give the job as for 'ilvi render', and what is to change.\n\n"
         "  ilvi rerender shot010.json --comp-feather 4 --output soft.####.exr",
     )
-    _job_options(rerender)
+    _progress(_job_options(rerender))
     _cache_place(rerender.add_argument_group("cache"))
     rerender.set_defaults(run=commands.rerender, resume=False)
 
@@ -184,6 +261,12 @@ def _job_options(render: argparse.ArgumentParser) -> argparse._ArgumentGroup:
     )
     run = render.add_argument_group("running")
     _device(run)
+    run.add_argument(
+        "--split",
+        default="",
+        metavar="N[+K]",
+        help="solve a long clip in windows of up to N frames, of which two share K (default: 16)",
+    )
     run.add_argument("--memory", metavar="SIZE", help="how much may be used, e.g. 8G (default: half of the machine's)")
     run.add_argument("--quiet", action="store_true", help="print warnings and errors only")
     return run

@@ -7,10 +7,12 @@ import dataclasses
 import json
 import shlex
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from ilvi_core.host.errors import InputError
+from ilvi_core.host.errors import IlviError, InputError
 from ilvi_core.host.job import (
     PRESET_NAMES,
     CompSettings,
@@ -20,9 +22,11 @@ from ilvi_core.host.job import (
     RunOptions,
     SolveSettings,
 )
+from ilvi_core.host.split import Split
 
 if TYPE_CHECKING:
     from ilvi_core.cache import Cache
+    from ilvi_core.console import Stoppable
 
 
 def render(options: argparse.Namespace) -> int:
@@ -34,34 +38,84 @@ def render(options: argparse.Namespace) -> int:
         return 0
     if options.in_worker and options.no_cache:
         raise InputError("The worker always goes through the cache.", "Leave out --no-cache or --in-worker.")
-    from ilvi_core.console import ConsoleReport
+    if options.from_cache and (options.no_cache or options.refresh or options.in_worker):
+        raise InputError(
+            "--from-cache solves nothing.", "Leave out --no-cache, --refresh and --in-worker, or --from-cache."
+        )
     from ilvi_core.pipeline import Options
     from ilvi_core.pipeline import render as run
 
-    report = ConsoleReport(quiet=options.quiet)
-    with report.stopping_on_signals():
+    with _reporting(options) as report:
         if options.in_worker:
             from ilvi_core.in_worker import render_in_worker
 
             files = render_in_worker(job, report, options)
         else:
-            through = Options(refresh=options.refresh, accept_reduced=options.accept_reduced)
-            files = list(run(job, report, _cache(options), through).frames.values())
-    _say_files(files, options.quiet)
+            reduced = options.accept_reduced or options.from_cache
+            through = Options(options.refresh, reduced, solve=not options.from_cache)
+            only = FrameRange.parse(options.frames) if options.from_cache and options.frames else None
+            files = list(run(job, report, _cache(options), through, only).frames.values())
+    _say_files(files, options.quiet or options.progress != "plain")
     return 0
+
+
+def solve(options: argparse.Namespace) -> int:
+    """`ilvi solve`."""
+    job = _job(options, output=False)
+    from ilvi_core.pipeline import Options
+    from ilvi_core.pipeline import solve as run
+
+    options.no_cache = False
+    through = Options(options.refresh, options.accept_reduced)
+    with _reporting(options) as report:
+        done = run(job, report, _cache(options), through, options.window)
+    if not options.quiet and options.progress == "plain":
+        print("\n".join(result.folder.name for result in done if result.folder is not None))
+    return 0
+
+
+def farm_export(options: argparse.Namespace) -> int:
+    """`ilvi farm export`."""
+    from ilvi_core.farm import Plan, export
+
+    job = _job(options)
+    plan = Plan(options.frames_per_task, options.gpu_memory, options.timeout, options.ilvi, options.name)
+    for path in export(job, Path(options.bundle), plan, options.cache_dir):
+        print(path)
+    return 0
+
+
+def farm_run(options: argparse.Namespace) -> int:
+    """`ilvi farm run`."""
+    from ilvi_core.farm import run
+
+    return run(Path(options.bundle), options.step, options.cache_dir)
+
+
+@contextmanager
+def _reporting(options: argparse.Namespace) -> Iterator[Stoppable]:
+    """A report of the kind that is asked for, while signals ask the job to stop; it hears how the job failed."""
+    from ilvi_core.machine import MachineReport, report_for
+
+    report = report_for(options.progress, options.quiet)
+    with report.stopping_on_signals():
+        try:
+            yield report
+        except IlviError as error:
+            if isinstance(report, MachineReport):
+                report.failed(error)
+            raise
 
 
 def rerender(options: argparse.Namespace) -> int:
     """`ilvi rerender`."""
     job = _job(options)
-    from ilvi_core.console import ConsoleReport
     from ilvi_core.pipeline import Options, render
 
     options.no_cache = False
-    report = ConsoleReport(quiet=options.quiet)
-    with report.stopping_on_signals():
+    with _reporting(options) as report:
         result = render(job, report, _cache(options), Options(accept_reduced=True, solve=False))
-    _say_files(list(result.frames.values()), options.quiet)
+    _say_files(list(result.frames.values()), options.quiet or options.progress != "plain")
     return 0
 
 
@@ -120,8 +174,10 @@ def _job(options: argparse.Namespace, output: bool = True) -> Job:
             changes["output"] = options.output
         if options.preset:
             changes["preset"] = options.preset
-        if options.frames:
+        if options.frames and not _of_the_cache(options):
             changes["frames"] = FrameRange.parse(options.frames)
+        if options.split:
+            changes["split"] = Split.parse(options.split)
         if options.donor_holdout:
             changes["holdout"] = ImageSequence(options.donor_holdout)
         changes["clean_plates"] = {**job.clean_plates, **_clean_plates(options)}
@@ -138,7 +194,7 @@ def _job(options: argparse.Namespace, output: bool = True) -> Job:
         plate=ImageSequence(options.plate, options.plate_layer),
         matte=ImageSequence(options.matte, options.matte_layer),
         output=options.output or "",
-        frames=FrameRange.parse(options.frames) if options.frames else None,
+        frames=FrameRange.parse(options.frames) if options.frames and not _of_the_cache(options) else None,
         preset=options.preset or "draft",
         solve=solve,
         comp=comp,
@@ -149,7 +205,13 @@ def _job(options: argparse.Namespace, output: bool = True) -> Job:
         ),
         holdout=ImageSequence(options.donor_holdout) if options.donor_holdout else None,
         clean_plates=_clean_plates(options),
+        split=Split.parse(options.split) if options.split else None,
     )
+
+
+def _of_the_cache(options: argparse.Namespace) -> bool:
+    """Whether --frames names what is written of the job's range, not the range."""
+    return bool(getattr(options, "from_cache", False))
 
 
 def _clean_plates(options: argparse.Namespace) -> dict[int, str]:

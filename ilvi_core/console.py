@@ -31,10 +31,44 @@ LABELS = {
 }
 
 
-class ConsoleReport(Report):
-    """Progress, news and warnings on stderr; no control characters when it is no terminal. Stops on Ctrl-C."""
+class Stoppable(Report):
+    """Stops on Ctrl-C and on SIGTERM, and says so once."""
+
+    def __init__(self) -> None:
+        self._stop = self._said_stop = False
+
+    def stop(self) -> bool:
+        if self._stop and not self._said_stop:
+            self._said_stop = True
+            self.info("Stopping as soon as the step in progress is done.")
+        return self._stop
+
+    def close(self) -> None:
+        """What was shown is final."""
+
+    @contextmanager
+    def stopping_on_signals(self) -> Iterator[None]:
+        """Ctrl-C and SIGTERM ask the job to stop; a second one ends it at once."""
+
+        def ask(number: int, frame: FrameType | None) -> None:
+            # nothing is printed here: a signal may come in the middle of a print
+            self._stop = True
+            signal.signal(number, signal.SIG_DFL if number == signal.SIGTERM else signal.default_int_handler)
+
+        before = {n: signal.signal(n, ask) for n in (signal.SIGINT, signal.SIGTERM)}
+        try:
+            yield
+        finally:
+            for number, handler in before.items():
+                signal.signal(number, handler)
+            self.close()
+
+
+class ConsoleReport(Stoppable):
+    """Progress, news and warnings on stderr; no control characters when it is no terminal."""
 
     def __init__(self, stream: TextIO | None = None, quiet: bool = False) -> None:
+        super().__init__()
         self._stream = stream or sys.stderr
         self._quiet = quiet
         self._console = RichConsole(file=self._stream, highlight=False, soft_wrap=True)
@@ -43,7 +77,6 @@ class ConsoleReport(Report):
         self._task: TaskID | None = None
         self._phase = ""
         self._shown = 0.0
-        self._stop = self._said_stop = False
 
     def progress(self, phase: str, done: int, total: int, loss: float | None = None, left: float | None = None) -> None:
         now, first = time.monotonic(), phase != self._phase
@@ -91,31 +124,8 @@ class ConsoleReport(Report):
     def frame(self, frame: int, path: Path, final: bool = True) -> None:
         pass  # the progress line counts them
 
-    def stop(self) -> bool:
-        if self._stop and not self._said_stop:
-            self._said_stop = True
-            self._line("Stopping as soon as the step in progress is done.")
-        return self._stop
-
     def close(self) -> None:
         """Leave the live line as it is and go below it."""
         if self._bar is not None:
             self._bar.stop()
             self._bar = None
-
-    @contextmanager
-    def stopping_on_signals(self) -> Iterator[None]:
-        """Ctrl-C and SIGTERM ask the job to stop; a second one ends it at once."""
-
-        def ask(number: int, frame: FrameType | None) -> None:
-            # nothing is printed here: a signal may come in the middle of a print
-            self._stop = True
-            signal.signal(number, signal.SIG_DFL if number == signal.SIGTERM else signal.default_int_handler)
-
-        before = {n: signal.signal(n, ask) for n in (signal.SIGINT, signal.SIGTERM)}
-        try:
-            yield
-        finally:
-            for number, handler in before.items():
-                signal.signal(number, handler)
-            self.close()

@@ -14,7 +14,7 @@ from ilvi_core.movies import MovieSink
 from ilvi_core.pictures import Sink
 from ilvi_core.report import Report
 from ilvi_core.shot import Shot
-from ilvi_core.writing import fills_of, write_frames
+from ilvi_core.writing import Part, fills_of, write_frames
 
 NOTHING = (
     "The matte is empty in frames {first}-{last}: the plate is copied. "
@@ -27,13 +27,15 @@ class Options:
     """How a job goes through the cache.
 
     refresh: solve again, cold, even when the cache has it.  accept_reduced: out of memory, solve smaller; and take an
-    entry that was.  previews: make them.  solve: False never solves, and InputError says what is lacking.
+    entry that was.  previews: make them.  solve: False never solves, and InputError says what is lacking.  frames:
+    False solves and makes no frames.
     """
 
     refresh: bool = False
     accept_reduced: bool = False
     previews: bool = False
     solve: bool = True
+    frames: bool = True
 
 
 @dataclass(frozen=True)
@@ -63,11 +65,14 @@ class Look:
 def finish(shot: Shot, sink: Sink | None, entry: Entry, state: str, options: Options, report: Report) -> Result:
     """Every frame of the job, composited from the entry."""
     began = time.monotonic()
+    if not options.frames:
+        return Result({}, entry.folder, entry.record, state)
     if entry.empty:
         report.warning("empty-matte", NOTHING.format(first=shot.frames[0], last=shot.frames[-1]))
     if sink is not None:
         fills = fills_of(entry, shot.written, shot, report)
-        frames, notes = write_frames(shot, entry, fills, sink, report)
+        whole = [Part(entry, fills)]
+        frames, notes = write_frames(shot, lambda frame: whole, sink, report)
     else:
         kept = shot.kept(entry)
         there = {} if options.refresh else kept.valid(shot.written)
@@ -77,7 +82,8 @@ def finish(shot: Shot, sink: Sink | None, entry: Entry, state: str, options: Opt
             kept.forget(lacking)
             fills = fills_of(entry, lacking, shot, report)
             own = shot.sink_in(kept.folder)
-            frames, notes = write_frames(shot, entry, fills, own, report, kept, there)
+            whole = [Part(entry, fills)]
+            frames, notes = write_frames(shot, lambda frame: whole, own, report, kept, there)
             with suppress(IlviError):  # a frame that is not listed is rendered again
                 kept.save()
         else:

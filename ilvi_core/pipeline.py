@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from ilvi_core.beside import beside_output
 from ilvi_core.cache import Cache
 from ilvi_core.caching import ask_cache, through_cache
 from ilvi_core.entry import Entry, try_open
 from ilvi_core.finish import Look, Options, Result, look_at
-from ilvi_core.host.job import Job
+from ilvi_core.host.errors import InputError
+from ilvi_core.host.job import FrameRange, Job
+from ilvi_core.joined import is_split, join_windows, restricted, windows_of
 from ilvi_core.report import Report
 from ilvi_core.shot import Shot, open_shot
 from ilvi_core.writing import check_room
 
-__all__ = ["Look", "Options", "Result", "find_entry", "look", "render"]
+__all__ = ["Look", "Options", "Result", "find_entry", "look", "render", "solve"]
 
 
 def look(job: Job, cache: Cache, accept_reduced: bool = True, report: Report | None = None) -> Look:
@@ -34,18 +38,31 @@ def find_entry(shot: Shot, cache: Cache, report: Report) -> Entry | None:
 
 
 def render(
-    job: Job, report: Report | None = None, cache: Cache | None = None, options: Options | None = None
+    job: Job,
+    report: Report | None = None,
+    cache: Cache | None = None,
+    options: Options | None = None,
+    only: FrameRange | None = None,
 ) -> Result:
     """Run a job from its files to its files; without a cache the entry is made beside the output.
 
-    IlviError of the fitting kind on anything that stops it; whatever was published by then is whole.
+    only: the frames of the job's range that are written.  IlviError of the fitting kind on anything that stops it;
+    whatever was published by then is whole.
     """
     report, options = report or Report(), options or Options()
     with open_shot(job, report) as shot:
+        if only is not None:
+            shot = restricted(shot, only)
         sink = shot.sink() if job.output or cache is None else None
         try:
             if sink is not None:
                 check_room(shot, sink, report)
+            if is_split(shot):
+                if cache is None or sink is None:
+                    raise InputError(
+                        "A clip that is split needs the cache, and an output.", "Name an output, without --no-cache."
+                    )
+                return join_windows(shot, sink, cache, options, report)
             if cache is not None:
                 return through_cache(shot, sink, cache, options, report)
             assert sink is not None
@@ -54,3 +71,26 @@ def render(
             if sink is not None:
                 sink.abort()
             raise
+
+
+def solve(
+    job: Job, report: Report | None = None, cache: Cache | None = None, options: Options | None = None, window: int = 0
+) -> list[Result]:
+    """Solve a job into the cache and write no frame: all its windows one after the other, or the one of that number.
+
+    window: 1 is the first; 0: all.  A job that is not split has one window, the whole clip.
+    """
+    report, options = report or Report(), options or Options()
+    if cache is None:
+        raise InputError("What is solved for later has to be in a cache.", "Leave out --no-cache.")
+    with open_shot(job, report) as shot:
+        jobs = windows_of(shot)
+    if not 0 <= window <= len(jobs):
+        raise InputError(f"There is no window {window}: the clip has {len(jobs)}.", "Count from 1.")
+    done = []
+    for number in [window - 1] if window else range(len(jobs)):
+        if len(jobs) > 1:
+            report.info(f"Window {number + 1} of {len(jobs)}: frames {jobs[number].frames}.")
+        with open_shot(jobs[number], report) as part:
+            done.append(through_cache(part, None, cache, replace(options, frames=False), report))
+    return done

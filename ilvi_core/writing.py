@@ -7,11 +7,13 @@ from collections import deque
 from collections.abc import Callable, Generator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import closing
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, TypeVar
 
 import numpy as np
 
+from ilvi_core.aov import NAMES as AOV_NAMES
 from ilvi_core.aov import with_layers
 from ilvi_core.composite import Extra, composite, shown
 from ilvi_core.entry import Damaged, Entry, donor_name, fill_name
@@ -29,6 +31,15 @@ from ilvi_core.shot import Shot
 MOST_THREADS = 4  # frames in memory at once
 Fills = Callable[[int], np.ndarray]
 Made = TypeVar("Made")
+
+
+@dataclass(frozen=True)
+class Part:
+    """What a frame is made from: an entry, its fills, and how much of it that is; a frame's weights add up to 1."""
+
+    entry: Entry
+    fill: Fills
+    weight: float = 1.0
 
 
 class Missing(IlviError):
@@ -73,8 +84,7 @@ def _wants_donors(shot: Shot) -> bool:
 
 def write_frames(
     shot: Shot,
-    entry: Entry,
-    fill: Fills,
+    parts: Callable[[int], Sequence[Part]],
     sink: Sink,
     report: Report,
     kept: KeptFrames | None = None,
@@ -82,23 +92,18 @@ def write_frames(
 ) -> tuple[dict[int, Path], list[tuple[str, str]]]:
     """Composite and publish every frame that is not `there` already. The files, and what to tell.
 
-    kept: lists each published frame.
+    parts: of a frame; where it has two, one is faded into the other.  kept: lists each published frame.
     """
     there = there or {}
     cut, files, total = 0, {}, len(shot.written)
 
     def make(frame: int) -> tuple[Path, int, list[Any]]:
         stamps = [] if kept is None else kept.stamps(frame)
-        picture, pixels = shot.plate.read(frame), 0
-        if entry.empty:
-            picture = _untouched(picture, shot.comp)
-        else:
-            values = read_matte(shot.matte, frame, picture, entry.matte_channel, shot.settings.matte_invert)
-            view = (entry.box(frame), entry.curve, shot.settings, shot.comp)
-            source = shot.hints.clean.get(frame)
-            clean = None if source is None else np.nan_to_num(read_clean(source, frame, picture))
-            extra = Extra(clean, entry.donors(frame) if _wants_donors(shot) else None, frame)
-            picture, pixels = composite(picture, values, fill(frame), *view, extra)
+        plate = shot.plate.read(frame)
+        made = [(_composited(shot, part, frame, plate), part.weight) for part in parts(frame)]
+        (picture, pixels), _ = made[0]
+        for (other, more), weight in made[1:]:
+            picture, pixels = faded(picture, other, weight), max(pixels, more)
         return sink.write(frame, picture), pixels, stamps
 
     lacking = [frame for frame in shot.written if frame not in there]
@@ -124,6 +129,38 @@ def write_frames(
         f"keep --comp-dilate plus --comp-feather under --solve-dilate, or raise that and solve again."
     )
     return files, [("comp-matte-cut", text)]
+
+
+def _composited(shot: Shot, part: Part, frame: int, plate: Picture) -> tuple[Picture, int]:
+    """A frame by one entry, and how many pixels of its comp matte were cut."""
+    entry = part.entry
+    if entry.empty:
+        return _untouched(plate, shot.comp), 0
+    values = read_matte(shot.matte, frame, plate, entry.matte_channel, shot.settings.matte_invert)
+    view = (entry.box(frame), entry.curve, shot.settings, shot.comp)
+    source = shot.hints.clean.get(frame)
+    clean = None if source is None else np.nan_to_num(read_clean(source, frame, plate))
+    extra = Extra(clean, entry.donors(frame) if _wants_donors(shot) else None, frame)
+    return composite(plate, values, part.fill(frame), *view, extra)
+
+
+def faded(one: Picture, other: Picture, weight: float) -> Picture:
+    """One picture with `weight` of the other; pixels in which both are the same keep their exact bits.
+
+    AOVs that are no amounts (`source`, `stmap`) are those of the heavier one.
+    """
+    a, b = one.rgb(), other.rgb()
+    differs = ~((a == b) | (np.isnan(a) & np.isnan(b))).all(-1)
+    done = one.replaced(b, np.where(differs, weight, 0).astype(np.float32))
+    layers = {}
+    for name in AOV_NAMES:
+        if name not in one.planes or name not in other.planes:
+            continue
+        amounts = name.startswith(("fill.", "comp.", "confidence."))
+        heavier = other.planes[name] if weight > 0.5 else one.planes[name]
+        mixed = one.planes[name] * np.float32(1 - weight) + other.planes[name] * np.float32(weight)
+        layers[name] = mixed if amounts else heavier
+    return replace(done, planes={**done.planes, **layers})
 
 
 def side_by_side(make: Callable[[int], Made], frames: Sequence[int], threads: int) -> Generator[Made, None, None]:

@@ -13,6 +13,7 @@ from typing import Any
 
 from ilvi_core.host.checks import make, normalise, one_of, within
 from ilvi_core.host.errors import InputError
+from ilvi_core.host.split import Split
 
 JOB_VERSION = 1
 LONGEST_RANGE = 100_000  # frames; beyond it somebody has typed a wrong number
@@ -55,12 +56,30 @@ class FrameRange:
 
     @classmethod
     def parse(cls, text: str) -> FrameRange:
-        """From `1001-1060`, `1001-1060x2` (or `:2`, OpenJD's way) or `1001`; frames may be negative."""
+        """From `1001-1060`, `1001-1060x2` (or `:2`, OpenJD's way) or `1001`; frames may be negative.
+
+        Also from a list of those, as a farm's chunk is written (`9,11` or `9-13:2,15`), whose frames are evenly spaced.
+        """
+        if "," in text:
+            return cls._of([frame for part in text.split(",") for frame in cls.parse(part).written()], text)
         found = _RANGE.fullmatch(text)
         if not found:
             raise InputError(f"'{text}' is not a frame range.", "Write it as 1001-1060, 1001-1060x2 or 1001.")
         first, last, step = found.groups()
         return cls(int(first), int(last if last is not None else first), int(step) if step is not None else 1)
+
+    @classmethod
+    def _of(cls, frames: list[int], text: str) -> FrameRange:
+        step = frames[1] - frames[0]
+        if step < 1 or any(b - a != step for a, b in zip(frames, frames[1:])):
+            raise InputError(f"The frames {text} are not evenly spaced.", "Name ranges one by one, as 1001-1060x2.")
+        return cls(frames[0], frames[-1], step)
+
+    def openjd(self) -> str:
+        """As Open Job Description writes it: `1001-1059:2`."""
+        last = self.written()[-1]
+        span = str(self.first) if self.first == last else f"{self.first}-{last}"
+        return span if self.step == 1 or self.first == last else f"{span}:{self.step}"
 
     def frames(self) -> range:
         """Every frame: what is trained on."""
@@ -250,6 +269,7 @@ class Job:
     clean_plates: dict[int, str] = field(
         default_factory=dict
     )  # frame -> a file that shows it without the object (ilvi)
+    split: Split | None = None  # into windows that are solved by themselves; none: the clip as a whole
 
     def __post_init__(self) -> None:
         if not isinstance(self.output, str):
@@ -280,6 +300,8 @@ class Job:
             record["holdout"] = dataclasses.asdict(holdout)
         if self.clean_plates:
             record["clean_plates"] = {str(frame): _absolute(path) for frame, path in self.clean_plates.items()}
+        if self.split is not None:
+            record["split"] = str(self.split)
         return json.dumps(record, indent=2) + "\n"
 
     @classmethod
@@ -312,6 +334,8 @@ class Job:
             record[key] = make(ImageSequence, record[key])
         if record.get("frames") is not None:
             record["frames"] = FrameRange.parse(str(record["frames"]))
+        if record.get("split") is not None:
+            record["split"] = Split.parse(str(record["split"]))
         record["run"] = make(RunOptions, record.get("run", {}))
         return cls(**record)
 
