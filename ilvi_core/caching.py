@@ -109,7 +109,7 @@ def _solve_into(
     into = folder / AGAIN if entry is not None and entry.solved else folder
     begun = entry if into == folder else try_open(into)
     resume = begun is not None and not begun.solved and (options.accept_reduced or not begun.reduced)
-    near = None if refresh else cache.nearest(asked)
+    near = None if refresh or not options.warm else cache.nearest(asked)
     if near is not None:
         keep.enter_context(cache.using(near))
     how = How(

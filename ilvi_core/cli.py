@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import json
 import os
 import sys
 import traceback
@@ -29,7 +30,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     try:
         return options.run(options) or 0
     except IlviError as error:
-        print(f"ilvi: {error.message}", *([f"  {error.hint}"] if error.hint else []), sep="\n", file=sys.stderr)
+        _say_error(error, getattr(options, "progress", "plain"))
         return error.exit_code
     except MemoryError:
         print(
@@ -54,6 +55,17 @@ def main(arguments: Sequence[str] | None = None) -> int:
             where = traceback.format_exc()
         print(f"ilvi: Something failed inside ILVI: {type(error).__name__}: {error}", where, sep="\n", file=sys.stderr)
         return 1
+
+
+def _say_error(error: IlviError, progress: str) -> None:
+    """A sentence and its hint for people; for a farm, whose log has both streams, its last line."""
+    if progress == "openjd":
+        print(f"openjd_fail: {error}", flush=True)
+        return
+    if progress == "json":
+        failed = {"type": "failed", "text": error.message, "hint": error.hint, "exit_code": error.exit_code}
+        print(json.dumps(failed), flush=True)
+    print(f"ilvi: {error.message}", *([f"  {error.hint}"] if error.hint else []), sep="\n", file=sys.stderr)
 
 
 def _parser() -> argparse.ArgumentParser:

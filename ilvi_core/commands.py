@@ -12,7 +12,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from ilvi_core.host.errors import IlviError, InputError
+from ilvi_core.host.errors import InputError
 from ilvi_core.host.job import (
     PRESET_NAMES,
     CompSettings,
@@ -94,17 +94,12 @@ def farm_run(options: argparse.Namespace) -> int:
 
 @contextmanager
 def _reporting(options: argparse.Namespace) -> Iterator[Stoppable]:
-    """A report of the kind that is asked for, while signals ask the job to stop; it hears how the job failed."""
-    from ilvi_core.machine import MachineReport, report_for
+    """A report of the kind that is asked for, while signals ask the job to stop."""
+    from ilvi_core.machine import report_for
 
     report = report_for(options.progress, options.quiet)
     with report.stopping_on_signals():
-        try:
-            yield report
-        except IlviError as error:
-            if isinstance(report, MachineReport):
-                report.failed(error)
-            raise
+        yield report
 
 
 def rerender(options: argparse.Namespace) -> int:

@@ -28,7 +28,7 @@ class Options:
 
     refresh: solve again, cold, even when the cache has it.  accept_reduced: out of memory, solve smaller; and take an
     entry that was.  previews: make them.  solve: False never solves, and InputError says what is lacking.  frames:
-    False solves and makes no frames.
+    False solves and makes no frames.  warm: may start from what another entry has learned.
     """
 
     refresh: bool = False
@@ -36,6 +36,7 @@ class Options:
     previews: bool = False
     solve: bool = True
     frames: bool = True
+    warm: bool = True
 
 
 @dataclass(frozen=True)

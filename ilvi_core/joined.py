@@ -39,6 +39,11 @@ def is_split(shot: Shot) -> bool:
     return len(windows_of(shot)) > 1
 
 
+def cold(options: Options) -> Options:
+    """For windows of a split: what one gives is not to depend on which of its neighbours was there first."""
+    return replace(options, warm=False)
+
+
 def restricted(shot: Shot, only: FrameRange) -> Shot:
     """The same shot, of which only some frames are written. InputError where it has not all of them."""
     lacking = next((frame for frame in only.written() if frame not in shot.frames), None)
@@ -79,7 +84,7 @@ def join_windows(shot: Shot, sink: Sink, cache: Cache, options: Options, report:
                 opened[number] = entry, fills_of(entry, own, part, report)
                 return from_window(at + 1)
 
-            return with_entry(part, cache, options, report, use)
+            return with_entry(part, cache, cold(options), report, use)
 
         return from_window(0)
 

@@ -9,7 +9,6 @@ from pathlib import Path
 from typing import Any, TextIO
 
 from ilvi_core.console import LABELS, ConsoleReport, Stoppable
-from ilvi_core.host.errors import IlviError
 from ilvi_core.report import duration
 
 EVERY = 1.0  # s between two lines of progress
@@ -47,9 +46,6 @@ class MachineReport(Stoppable):
     def line(self, text: str) -> None:
         print(text, file=self._stream, flush=True)
 
-    def failed(self, error: IlviError) -> None:
-        """The job ended with an error; the last line of the log."""
-
 
 class JsonReport(MachineReport):
     """A JSON object a line: progress, info, warning, frame, started, failed."""
@@ -76,9 +72,6 @@ class JsonReport(MachineReport):
     def started(self, state: str, entry: str, device: str) -> None:
         self.say("started", state=state, entry=entry, device=device)
 
-    def failed(self, error: IlviError) -> None:
-        self.say("failed", text=error.message, hint=error.hint, exit_code=error.exit_code)
-
 
 class OpenJdReport(MachineReport):
     """The lines by which a task tells Open Job Description how far it is; it is the exit code that counts."""
@@ -103,9 +96,6 @@ class OpenJdReport(MachineReport):
 
     def warning(self, code: str, text: str) -> None:
         self.line(f"Warning: {text}")
-
-    def failed(self, error: IlviError) -> None:
-        self.line(f"openjd_fail: {error}")
 
 
 def report_for(kind: str, quiet: bool) -> Stoppable:

@@ -11,7 +11,7 @@ from ilvi_core.entry import Entry, try_open
 from ilvi_core.finish import Look, Options, Result, look_at
 from ilvi_core.host.errors import InputError
 from ilvi_core.host.job import FrameRange, Job
-from ilvi_core.joined import is_split, join_windows, restricted, windows_of
+from ilvi_core.joined import cold, is_split, join_windows, restricted, windows_of
 from ilvi_core.report import Report
 from ilvi_core.shot import Shot, open_shot
 from ilvi_core.writing import check_room
@@ -87,10 +87,13 @@ def solve(
         jobs = windows_of(shot)
     if not 0 <= window <= len(jobs):
         raise InputError(f"There is no window {window}: the clip has {len(jobs)}.", "Count from 1.")
+    through = replace(options, frames=False)
+    if len(jobs) > 1:
+        through = cold(through)
     done = []
     for number in [window - 1] if window else range(len(jobs)):
         if len(jobs) > 1:
             report.info(f"Window {number + 1} of {len(jobs)}: frames {jobs[number].frames}.")
         with open_shot(jobs[number], report) as part:
-            done.append(through_cache(part, None, cache, replace(options, frames=False), report))
+            done.append(through_cache(part, None, cache, through, report))
     return done

@@ -120,6 +120,20 @@ class Host:
             raise Failed(f"exit code {process.returncode}\n{self.errors[-3000:]}\n{output[-2000:]}")
         return Answers([json.loads(line) for line in output.splitlines()])
 
+    def run_files(self, *commands: str, fake: str = "", limit: float = 120) -> tuple[int, Answers, str]:
+        """The commands through run.py, which feeds image files to the host: exit code, answers, stderr."""
+        self.log.write_text("")
+        done = subprocess.run(
+            [sys.executable, str(BRIDGE / "testhost" / "run.py"), str(self.build)],
+            input="\n".join([f"load {self.build}/{BUNDLE}", "context Filter", *commands]),
+            env={**self.environment, "ILVI_FAKE": fake},
+            capture_output=True,
+            text=True,
+            timeout=limit,
+            check=False,
+        )
+        return done.returncode, Answers([json.loads(line) for line in done.stdout.splitlines()]), done.stderr
+
     def render(self, *more: str) -> str:
         """The command that renders the whole clip."""
         return " ".join([f"render first={FIRST} last={LAST} out={self.out}/out.%04d.npy", *more])
