@@ -74,21 +74,26 @@ def with_entry(shot: Shot, cache: Cache, options: Options, report: Report, use: 
                 elif options.solve:
                     entry, state = _solve_into(cache, asked, shot, options, refresh, report, keep)
                 else:
-                    raise InputError(
-                        f"The cache {cache.root} has no solve of this job.",
-                        "Give plate, matte, range and solve settings as they were when it was solved, or solve it "
-                        "first, with 'ilvi render'.",
-                    )
+                    raise nothing_solved(cache, "this job")
                 refresh = False
                 return use(entry, state)
         except Damaged as error:
             trouble: IlviError = error
-            if not _put_right(cache, error, report):
+            if not put_right(cache, error, report):
                 unusable.add(error.folder)
         except (Missing, Changed) as error:
             trouble = error
             report.info(f"{error.message} It is looked at again.")
     raise trouble
+
+
+def nothing_solved(cache: Cache, what: str) -> InputError:
+    """For who must not solve it."""
+    return InputError(
+        f"The cache {cache.root} has no solve of {what}.",
+        "Give plate, matte, range and solve settings as they were when it was solved, or solve it first, with "
+        "'ilvi render' or 'ilvi solve'.",
+    )
 
 
 def _solve_into(
@@ -172,7 +177,7 @@ def _is_solved(folder: Path) -> bool:
     return entry is not None and entry.solved
 
 
-def _put_right(cache: Cache, error: Damaged, report: Report) -> bool:
+def put_right(cache: Cache, error: Damaged, report: Report) -> bool:
     """After damage: fills that can be made from whole weights are dropped, else the entry is set aside.
 
     Others may have been quicker, or be solving it anew: all is looked at again, with the entry's lease. False where

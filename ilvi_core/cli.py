@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import io
 import json
 import os
 import sys
@@ -12,8 +13,9 @@ from pathlib import Path
 
 import ilvi_core
 from ilvi_core import commands
-from ilvi_core.host.errors import IlviError
+from ilvi_core.host.errors import Cancelled, IlviError, OutOfMemory
 from ilvi_core.host.job import FORMATS, METHOD_NAMES, MOTIONS, PAPER_METHODS, PRESET_NAMES, REMAINDERS, VIEWS
+from ilvi_core.printing import print_line
 
 PATTERNS = "a pattern (plate.%%04d.exr, plate.####.exr, plate.@@@@.exr), a folder, one file or a movie"
 
@@ -27,45 +29,51 @@ def main(arguments: Sequence[str] | None = None) -> int:
     if not hasattr(options, "run"):
         parser.print_help()
         return 2
+    progress = getattr(options, "progress", "plain")
+    for stream in (sys.stdout, sys.stderr):  # a path that a farm's locale has no letters for is no reason to fail
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")
     try:
         return options.run(options) or 0
     except IlviError as error:
-        _say_error(error, getattr(options, "progress", "plain"))
-        return error.exit_code
+        return _say_error(error, progress)
     except MemoryError:
-        print(
-            "ilvi: This machine ran out of memory.",
-            "  Use a smaller --size or fewer frames.",
-            sep="\n",
-            file=sys.stderr,
+        return _say_error(
+            OutOfMemory("This machine ran out of memory.", "Use a smaller --size or fewer frames."), progress
         )
-        return 3
     except KeyboardInterrupt:
-        print("ilvi: Stopped.", file=sys.stderr)
-        return 130
+        return _say_error(Cancelled("Stopped."), progress)
     except BrokenPipeError:
         return 1
     except Exception as error:
         # A fault of ours: the traceback is for the report, the sentence for the person.
-        log = Path.cwd() / "ilvi-crash.log"
-        try:
-            log.write_text(traceback.format_exc(), encoding="utf-8")
-            where = f"  The details are in {log}; please send them with 'ilvi doctor'."
-        except OSError:
-            where = traceback.format_exc()
-        print(f"ilvi: Something failed inside ILVI: {type(error).__name__}: {error}", where, sep="\n", file=sys.stderr)
-        return 1
+        return _say_error(_fault(error, progress), progress)
 
 
-def _say_error(error: IlviError, progress: str) -> None:
-    """A sentence and its hint for people; for a farm, whose log has both streams, its last line."""
+def _fault(error: Exception, progress: str) -> IlviError:
+    """In words; the traceback goes to a file, or to the log of a farm, whose working folders do not last."""
+    log = Path.cwd() / "ilvi-crash.log"
+    where = "The details are above; please send them with 'ilvi doctor'."
+    try:
+        if progress != "plain":
+            raise OSError
+        log.write_text(traceback.format_exc(), encoding="utf-8")
+        where = f"The details are in {log}; please send them with 'ilvi doctor'."
+    except OSError:
+        traceback.print_exc()
+    return IlviError(f"Something failed inside ILVI: {type(error).__name__}: {error}", where)
+
+
+def _say_error(error: IlviError, progress: str) -> int:
+    """A sentence and its hint for people; for a farm, whose log has both streams, its last line. The exit code."""
     if progress == "openjd":
-        print(f"openjd_fail: {error}", flush=True)
-        return
+        print_line("openjd_fail: " + str(error).replace("\n", " "), sys.stdout)
+        return error.exit_code
     if progress == "json":
         failed = {"type": "failed", "text": error.message, "hint": error.hint, "exit_code": error.exit_code}
-        print(json.dumps(failed), flush=True)
-    print(f"ilvi: {error.message}", *([f"  {error.hint}"] if error.hint else []), sep="\n", file=sys.stderr)
+        print_line(json.dumps(failed), sys.stdout)
+    print_line("\n".join([f"ilvi: {error.message}", *([f"  {error.hint}"] if error.hint else [])]), sys.stderr)
+    return error.exit_code
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -88,7 +96,9 @@ def _parser() -> argparse.ArgumentParser:
     _weights(sub)
     _bench(sub)
     _evaluate(sub)
-    doctor = sub.add_parser("doctor", help="versions, devices, weights, folders, and what is wrong with them")
+    doctor = sub.add_parser("doctor", help="versions, devices, worker, plugins, folders, and what is wrong with them")
+    doctor.add_argument("--report", metavar="FILE", default="", help="also write it, and more, to one file for support")
+    doctor.add_argument("--self-test", action="store_true", help="solve a small clip by the worker that hosts start")
     doctor.set_defaults(run=commands.doctor)
     return parser
 

@@ -6,7 +6,6 @@ import argparse
 import dataclasses
 import json
 import shlex
-import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -79,7 +78,15 @@ def farm_export(options: argparse.Namespace) -> int:
     from ilvi_core.farm import Plan, export
 
     job = _job(options)
-    plan = Plan(options.frames_per_task, options.gpu_memory, options.timeout, options.ilvi, options.name)
+    plan = Plan(
+        options.frames_per_task,
+        options.gpu_memory,
+        options.timeout,
+        options.ilvi,
+        options.name,
+        options.cache_size or "0",
+        options.accept_reduced,
+    )
     for path in export(job, Path(options.bundle), plan, options.cache_dir):
         print(path)
     return 0
@@ -174,7 +181,7 @@ def _job(options: argparse.Namespace, output: bool = True) -> Job:
         if options.split:
             changes["split"] = Split.parse(options.split)
         if options.donor_holdout:
-            changes["holdout"] = ImageSequence(options.donor_holdout)
+            changes["holdout"] = ImageSequence(options.donor_holdout, job.holdout.layer if job.holdout else "")
         changes["clean_plates"] = {**job.clean_plates, **_clean_plates(options)}
         run = dataclasses.replace(job.run, resume=options.resume or job.run.resume)
         if options.device:
@@ -382,12 +389,17 @@ def _evaluate_command(options: argparse.Namespace) -> str:
 
 def doctor(options: argparse.Namespace) -> int:
     """`ilvi doctor`: 0 when nothing is wrong, 1 when something is."""
-    from ilvi_core.doctor import examine
+    if options.self_test:
+        from ilvi_core.selftest import self_test
+
+        self_test(lambda line: print(line, flush=True))
+        return 0
+    from ilvi_core.doctor import examine, in_words, write_report
 
     lines, problems = examine()
-    print("\n".join(lines))
-    for problem, remedy in problems:
-        print(f"Problem: {problem}\n  {remedy}")
-    print("Nothing is wrong." if not problems else f"{len(problems)} to look at.")
-    sys.stdout.flush()
+    text = in_words(lines, problems)
+    print(text, flush=True)
+    if options.report:
+        write_report(options.report, text)
+        print(f"The report is in {options.report}")
     return 1 if problems else 0

@@ -14,6 +14,7 @@ from typing import TextIO
 from rich.console import Console as RichConsole
 from rich.progress import BarColumn, Progress, TaskID, TextColumn
 
+from ilvi_core.printing import print_line
 from ilvi_core.report import Report, duration
 
 PLAIN_EVERY = 10.0  # seconds between plain progress lines of one phase
@@ -55,7 +56,10 @@ class Stoppable(Report):
             self._stop = True
             signal.signal(number, signal.SIG_DFL if number == signal.SIGTERM else signal.default_int_handler)
 
-        before = {n: signal.signal(n, ask) for n in (signal.SIGINT, signal.SIGTERM)}
+        # on Windows a farm's notice is CTRL_BREAK
+        names = [name for name in ("SIGINT", "SIGTERM", "SIGBREAK") if hasattr(signal, name)]
+        numbers = [getattr(signal, name) for name in names]
+        before = {number: signal.signal(number, ask) for number in numbers}
         try:
             yield
         finally:
@@ -95,7 +99,7 @@ class ConsoleReport(Stoppable):
         if self._live:
             self._show(", ".join(parts), done, total, first)
         else:
-            print(", ".join(parts), file=self._stream, flush=True)
+            print_line(", ".join(parts), self._stream)
 
     def _show(self, text: str, done: int, total: int, first: bool) -> None:
         if first:
@@ -119,7 +123,7 @@ class ConsoleReport(Stoppable):
         if self._live and self._bar is not None:
             self._bar.console.print(text, markup=False)
         else:
-            print(text, file=self._stream, flush=True)
+            print_line(text, self._stream)
 
     def frame(self, frame: int, path: Path, final: bool = True) -> None:
         pass  # the progress line counts them

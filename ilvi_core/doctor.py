@@ -5,43 +5,69 @@ from __future__ import annotations
 import importlib.metadata
 import os
 import platform
-import re
 import shutil
 import sys
+from datetime import datetime, timezone
 from pathlib import Path
 
 import ilvi_core
-from ilvi_core import weights
+from ilvi_core import driver, weights
 from ilvi_core.cache import cache_folder
-from ilvi_core.host.errors import IlviError
+from ilvi_core.host.errors import IlviError, InputError
+from ilvi_core.host.places import log_folder
+from ilvi_core.installation import Problems, check_environment, check_nuke, check_ofx, check_worker
 
 PACKAGES = (
     "torch", "torchvision", "numpy", "opencv-python-headless", "av", "OpenImageIO", "OpenEXR", "safetensors", "pyyaml",
     "fileseq", "filelock", "platformdirs", "rich",
 )  # fmt: skip
-LEAKS = ("PYTHONHOME", "PYTHONPATH", "PYTHONSTARTUP", "LD_PRELOAD")
 ENOUGH_BYTES = 2 << 30
+LOGS, LOG_LINES = 3, 60  # that a report has
 
 
-def examine() -> tuple[list[str], list[tuple[str, str]]]:
+def examine() -> tuple[list[str], Problems]:
     """Lines that describe the installation, and (problem, remedy) pairs."""
     lines = [f"ILVI {ilvi_core.__version__}, Python {platform.python_version()} ({sys.executable})"]
     lines.append(f"{platform.platform()}, {os.cpu_count()} cores")
-    problems: list[tuple[str, str]] = []
+    problems: Problems = []
+    check_environment(lines, problems)  # before the packages are loaded, which change it
     _packages(lines, problems)
     _devices(lines, problems)
     _weights(lines, problems)
     _cache(lines, problems)
-    for name in LEAKS:
-        if os.environ.get(name):
-            lines.append(f"{name}={os.environ[name]}")
-            problems.append(
-                (f"{name} is set and may bring foreign modules in.", f"Unset {name} for ILVI's own environment.")
-            )
+    plugins = [check_nuke(lines, problems), check_ofx(lines, problems)]
+    check_worker(lines, problems, hosts=any(plugins))
     return lines, problems
 
 
-def _packages(lines: list[str], problems: list[tuple[str, str]]) -> None:
+def in_words(lines: list[str], problems: Problems) -> str:
+    """What `examine` has found, as text; each problem with its remedy."""
+    said = [f"Problem: {problem}\n  {remedy}" for problem, remedy in problems]
+    return "\n".join([*lines, *said, "Nothing is wrong." if not problems else f"{len(problems)} to look at."])
+
+
+def write_report(path: str, text: str) -> None:
+    """All that a support ticket needs, in one file: what was found, every package, the ends of the last logs."""
+    installed = sorted({f"{each.name} {each.version}" for each in importlib.metadata.distributions()})
+    parts = [f"{datetime.now(timezone.utc):%Y-%m-%d %H:%M} UTC", text, "Packages:", *installed]
+    for log in _last_logs():
+        ending = log.read_text(encoding="utf-8", errors="replace").splitlines()[-LOG_LINES:]
+        parts += [f"The end of {log}:", *ending]
+    try:
+        Path(path).expanduser().write_text("\n".join(parts) + "\n", encoding="utf-8")
+    except OSError as error:
+        raise InputError(f"The report {path} cannot be written: {error.strerror}.", "Name another file.") from None
+
+
+def _last_logs() -> list[Path]:
+    try:
+        logs = [log for log in log_folder().glob("*.log") if log.is_file()]
+    except OSError:
+        return []
+    return sorted(logs, key=lambda log: log.stat().st_mtime)[-LOGS:]
+
+
+def _packages(lines: list[str], problems: Problems) -> None:
     found = []
     for name in PACKAGES:
         try:
@@ -58,7 +84,7 @@ def _packages(lines: list[str], problems: list[tuple[str, str]]) -> None:
             )
 
 
-def _devices(lines: list[str], problems: list[tuple[str, str]]) -> None:
+def _devices(lines: list[str], problems: Problems) -> None:
     try:
         import torch
 
@@ -68,29 +94,31 @@ def _devices(lines: list[str], problems: list[tuple[str, str]]) -> None:
     lines.append(f"Devices: {', '.join(device.describe(d) for d in device.available())}")
     chosen = device.choose("auto")
     lines.append(f"--device auto takes {chosen} and computes in {device.number_format('auto', chosen)}")
-    driver = _nvidia_driver()
-    if driver:
-        lines.append(f"NVIDIA driver {driver}, torch built for CUDA {torch.version.cuda}")
-        if not torch.cuda.is_available():
-            why = "torch is a CPU build" if torch.version.cuda is None else "torch cannot use it"
+    found = driver.find_driver()
+    if found is None:
+        lines.append(f"NVIDIA driver: none; torch is {_built(torch.version.cuda)}")
+        return
+    runs = f", runs CUDA {found.cuda[0]}.{found.cuda[1]} at most" if found.cuda != (0, 0) else ""
+    lines.append(f"NVIDIA driver: {found.version}{runs}; torch is {_built(torch.version.cuda)}")
+    lines += [f"  {card}" for card in found.cards]
+    usable = torch.cuda.is_available()
+    if wrong := driver.mismatch(found, torch.version.cuda, usable):
+        problems.append(wrong)
+    for index in range(torch.cuda.device_count() if usable else 0):
+        if driver.unknown_card(torch.cuda.get_device_capability(index), torch.cuda.get_arch_list()):
             problems.append(
                 (
-                    f"There is an NVIDIA driver ({driver}), but {why}.",
-                    "Install a torch build for a CUDA version that the driver supports.",
+                    f"This torch has no code for {torch.cuda.get_device_name(index)}.",
+                    "Run the installer with --upgrade: it takes the torch build that fits; or use --device cpu.",
                 )
             )
 
 
-def _nvidia_driver() -> str:
-    try:
-        text = Path("/proc/driver/nvidia/version").read_text(encoding="utf-8")
-    except OSError:
-        return ""
-    found = re.search(r"\b(\d{3}\.[\d.]+)\b", text)
-    return found.group(1) if found else "of unknown version"
+def _built(cuda: str | None) -> str:
+    return f"built for CUDA {cuda}" if cuda else "a build without CUDA"
 
 
-def _weights(lines: list[str], problems: list[tuple[str, str]]) -> None:
+def _weights(lines: list[str], problems: Problems) -> None:
     lines.append(f"Weights: {weights.weights_folder()}")
     try:
         for file in weights.list_weights():
@@ -106,7 +134,7 @@ def _weights(lines: list[str], problems: list[tuple[str, str]]) -> None:
         problems.append((error.message, error.hint))
 
 
-def _cache(lines: list[str], problems: list[tuple[str, str]]) -> None:
+def _cache(lines: list[str], problems: Problems) -> None:
     folder = cache_folder()
     there = folder
     while not there.exists() and there != there.parent:

@@ -6,19 +6,24 @@ step Render: chunks of frames from the cache, once all windows are solved.
 
 from __future__ import annotations
 
+import re
 import shutil
+import signal
 import subprocess
 import sys
+import time
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
+from types import FrameType
 from typing import Any
 
 import yaml
 
-from ilvi_core.cache import cache_folder
+from ilvi_core.cache import cache_folder, size_limit
 from ilvi_core.files import publish
 from ilvi_core.host.errors import InputError
-from ilvi_core.host.job import FrameRange, Job
+from ilvi_core.host.job import FrameRange, Job, absolute
 from ilvi_core.joined import windows_of
 from ilvi_core.movies import MovieSink
 from ilvi_core.report import Report
@@ -26,6 +31,7 @@ from ilvi_core.shot import Shot, open_shot
 
 TEMPLATE, VALUES, ASSETS, JOB = "template.yaml", "parameter_values.yaml", "asset_references.yaml", "job.json"
 NOTICE = 60  # s between the notice that a task is to end and its end: enough for a checkpoint
+MOST_PARAMETERS = 50  # that a template may have
 RENDER_HOURS = 2  # that a chunk may take
 
 
@@ -34,6 +40,8 @@ class Plan:
     """How a job becomes tasks. gpu_memory: GiB that a solve's machine must have; 0: no GPU is asked for.
 
     timeout: hours that a solve may take.  ilvi: how the farm's machines call the command.  name: of the farm's job.
+    cache_size: limit of the cache on the farm; "0" is none, so that no window is evicted before it is rendered.
+    accept_reduced: out of memory a solve is done smaller.
     """
 
     frames_per_task: int = 10
@@ -41,13 +49,16 @@ class Plan:
     timeout: float = 12.0
     ilvi: str = "ilvi"
     name: str = ""
+    cache_size: str = "0"
+    accept_reduced: bool = False
 
     def __post_init__(self) -> None:
         if self.frames_per_task < 1:
             raise InputError(
                 f"--frames-per-task is {self.frames_per_task}, expected 1 or more.", "Leave it out for 10."
             )
-        if not self.gpu_memory >= 0 or not self.timeout > 0:
+        size_limit(self.cache_size)
+        if not (0 <= self.gpu_memory < 1e5 and 0.02 <= self.timeout < 1e5):
             raise InputError("--gpu-memory and --timeout are amounts.", "Write --gpu-memory 8 --timeout 12.")
 
 
@@ -62,19 +73,25 @@ def export(job: Job, folder: Path, plan: Plan, cache: str = "") -> list[Path]:
         shot = replace(shot, job=job)
         windows = len(windows_of(shot))
         values = _values(shot, str(cache_folder(cache)), plan)
-        painted = sorted(job.clean_plates)
+        painted = _painted(job)
         chunked = not isinstance(sink, MovieSink)
         template = {
             "specificationVersion": "jobtemplate-2023-09",
             "extensions": ["TASK_CHUNKING"],
-            "name": _plain(plan.name or f"ILVI {Path(job.output).stem.strip('.#%@d0123456789_-') or 'clip'}"),
+            "name": _plain(plan.name or f"ILVI {_stem(job.output)}"),
             "parameterDefinitions": _definitions(values),
             "steps": [_solve(values, windows, plan, painted), _render(values, whole, chunked, painted)],
         }
+        if len(values) > MOST_PARAMETERS:
+            raise InputError(
+                f"The clean plates are in {len(_painted_folders(job))} folders, which are more than a bundle can have.",
+                "Put them into one folder.",
+            )
         assets = _assets(shot, values)
         files = {
             TEMPLATE: _yaml(template),
-            VALUES: _yaml({"parameterValues": [{"name": name, "value": value} for name, value in values.items()]}),
+            # not Job, whose default is beside the template: a value would be looked for where it is submitted
+            VALUES: _yaml({"parameterValues": [{"name": n, "value": v} for n, v in values.items() if n != "Job"]}),
             ASSETS: _yaml({"assetReferences": assets}),
             JOB: job.to_json().encode(),
         }
@@ -106,10 +123,31 @@ def run(folder: Path, step: str = "Render", cache: str = "") -> int:
         values["Ilvi"] = str(own)
     given = [word for name, value in values.items() for word in ("-p", f"{name}={value}")]
     command = [openjd, "run", str(folder / TEMPLATE), "--step", step, "--run-dependencies", *given]
+    return _watched(command)
+
+
+def _watched(command: list[str]) -> int:
+    """Run openjd in a session of its own and tell it once to stop when this process is told: it tells its task, which
+    has its notice to write a checkpoint. Only after that is anything killed."""
+    told: list[float] = []
+
+    def stop(number: int, frame: FrameType | None) -> None:
+        if not told:
+            told.append(time.monotonic())
+            running.send_signal(signal.SIGINT)
+
+    running = subprocess.Popen(command, start_new_session=True)
+    before = {number: signal.signal(number, stop) for number in (signal.SIGINT, signal.SIGTERM)}
     try:
-        return subprocess.run(command, check=False).returncode
-    except KeyboardInterrupt:  # openjd got it too, and has passed it on to its task
-        return 130
+        while True:
+            with suppress(subprocess.TimeoutExpired):
+                code = running.wait(1)
+                return 130 if told else code
+            if told and time.monotonic() - told[0] > NOTICE + 30:
+                running.kill()
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
 
 
 def _values(shot: Shot, cache: str, plan: Plan) -> dict[str, Any]:
@@ -119,11 +157,15 @@ def _values(shot: Shot, cache: str, plan: Plan) -> dict[str, Any]:
     named = [("Plate", job.plate.path), ("Matte", job.matte.path), ("Output", job.output)]
     if job.holdout is not None:
         named.append(("Holdout", job.holdout.path))
-    named += [(f"CleanPlate{n + 1}", path) for n, (_, path) in enumerate(sorted(job.clean_plates.items()))]
     for name, path in named:
-        whole = Path(path).absolute()
-        folder, file = (whole, "") if path.endswith(("/", "\\")) or whole.is_dir() else (whole.parent, whole.name)
-        values[f"{name}Dir"], values[f"{name}Name"] = str(folder), file
+        whole = Path(absolute(path))
+        folder, file = (
+            (str(whole), "") if path.endswith(("/", "\\")) or whole.is_dir() else (str(whole.parent), whole.name)
+        )
+        values[f"{name}Dir"], values[f"{name}Name"] = folder, file
+    for n, painted in enumerate(_painted_folders(job)):
+        values[f"CleanPlates{n + 1}Dir"] = painted
+    values["CacheSize"] = plan.cache_size
     assert job.frames is not None
     values["Frames"] = job.frames.openjd()
     values["FramesPerTask"] = plan.frames_per_task
@@ -134,7 +176,8 @@ def _definitions(values: dict[str, Any]) -> list[dict[str, Any]]:
     found = []
     for name, value in values.items():
         if name.endswith("Dir"):
-            flow = {"OutputDir": "OUT", "CacheDir": "INOUT"}.get(name, "IN")
+            # the inputs' files are listed as assets: a farm that copies is not to take whole folders, or the cache
+            flow = "OUT" if name == "OutputDir" else "NONE"
             found.append({"name": name, "type": "PATH", "objectType": "DIRECTORY", "dataFlow": flow})
         elif name == "Job":
             found.append({"name": name, "type": "PATH", "objectType": "FILE", "dataFlow": "IN", "default": JOB})
@@ -145,7 +188,7 @@ def _definitions(values: dict[str, Any]) -> list[dict[str, Any]]:
     return found
 
 
-def _solve(values: dict[str, Any], windows: int, plan: Plan, painted: list[int]) -> dict[str, Any]:
+def _solve(values: dict[str, Any], windows: int, plan: Plan, painted: list[str]) -> dict[str, Any]:
     step: dict[str, Any] = {"name": "Solve", "description": "Each window of the clip, into the cache."}
     if plan.gpu_memory:
         memory = {"name": "amount.worker.gpu.memory", "min": int(plan.gpu_memory * 1024)}  # MiB
@@ -153,18 +196,19 @@ def _solve(values: dict[str, Any], windows: int, plan: Plan, painted: list[int])
     space = [{"name": "Window", "type": "INT", "range": f"1-{windows}"}]
     step["parameterSpace"] = {"taskParameterDefinitions": space}
     args = ["solve", *_inputs(values, painted), "--window", "{{Task.Param.Window}}"]
+    args += ["--accept-reduced"] * plan.accept_reduced
     step["script"] = {"actions": {"onRun": _action(args, plan.timeout)}}
     return step
 
 
-def _render(values: dict[str, Any], frames: FrameRange, chunked: bool, painted: list[int]) -> dict[str, Any]:
+def _render(values: dict[str, Any], frames: FrameRange, chunked: bool, painted: list[str]) -> dict[str, Any]:
     """chunked: False where the output is one file, which one task has to write."""
     step: dict[str, Any] = {
         "name": "Render",
         "description": "Frames from what is solved; no training, no GPU.",
         "dependencies": [{"dependsOn": "Solve"}],
     }
-    args = ["render", *_inputs(values, painted), "--output", _path("Output"), "--from-cache"]
+    args = ["render", *_inputs(values, painted), "--output", _path("Output"), "--from-cache", "--device", "auto"]
     if chunked:
         # islands of a stepped range would be a task for each frame
         constraint = "CONTIGUOUS" if frames.step == 1 else "NONCONTIGUOUS"
@@ -176,13 +220,13 @@ def _render(values: dict[str, Any], frames: FrameRange, chunked: bool, painted: 
     return step
 
 
-def _inputs(values: dict[str, Any], painted: list[int]) -> list[str]:
-    """What both steps are told, whatever the paths are on their machine. painted: frames that have a clean plate."""
+def _inputs(values: dict[str, Any], painted: list[str]) -> list[str]:
+    """What both steps are told, whatever the paths are on their machine. painted: the options of clean plates."""
     args = ["{{Param.Job}}", "--plate", _path("Plate"), "--matte", _path("Matte"), "--cache-dir", "{{Param.CacheDir}}"]
+    args += ["--cache-size", "{{Param.CacheSize}}"]
     if "HoldoutDir" in values:
         args += ["--donor-holdout", _path("Holdout")]
-    for n, frame in enumerate(painted):
-        args.append(f"--clean-plate={frame}={_path(f'CleanPlate{n + 1}')}")
+    args += painted
     return [*args, "--progress", "openjd"]
 
 
@@ -209,8 +253,29 @@ def _assets(shot: Shot, values: dict[str, Any]) -> dict[str, Any]:
 
 
 def _plain(name: str) -> str:
-    """A name of a job: at most 128 characters, none that controls."""
-    return "".join(c for c in name if c.isprintable())[:128] or "ILVI"
+    """A name of a job: at most 128 characters, none that controls, no parameter."""
+    return "".join(c for c in name if c.isprintable()).replace("{{", "{").replace("}}", "}")[:128] or "ILVI"
+
+
+def _stem(output: str) -> str:
+    """What a sequence or a movie is called: clean.####.exr -> clean."""
+    return re.sub(r"(%0?\d*d|[#@]+)$", "", Path(output).stem).rstrip("._-") or "clip"
+
+
+def _painted_folders(job: Job) -> list[str]:
+    return sorted({str(Path(absolute(path)).parent) for path in job.clean_plates.values()})
+
+
+def _painted(job: Job) -> list[str]:
+    """The options of the clean plates: their folders are parameters."""
+    folders, options = _painted_folders(job), []
+    for frame, path in sorted(job.clean_plates.items()):
+        whole = Path(absolute(path))
+        number = folders.index(str(whole.parent)) + 1
+        if "{{" in whole.name or "}}" in whole.name:
+            raise InputError(f"The name of {whole} has braces that a farm takes for a parameter.", "Rename it.")
+        options.append(f"--clean-plate={frame}={{{{Param.CleanPlates{number}Dir}}}}/{whole.name}")
+    return options
 
 
 def _yaml(record: dict[str, Any]) -> bytes:

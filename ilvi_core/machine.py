@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any, TextIO
 
 from ilvi_core.console import LABELS, ConsoleReport, Stoppable
+from ilvi_core.printing import print_line
 from ilvi_core.report import duration
 
 EVERY = 1.0  # s between two lines of progress
@@ -32,11 +33,19 @@ class MachineReport(Stoppable):
         super().__init__()
         self._stream, self._quiet = stream or sys.stdout, quiet
         self._shown, self._phase, self.share = 0.0, "", 0.0
+        self._number = self._count = 1
+
+    def window(self, number: int, count: int, frames: str) -> None:
+        self._number, self._count = number, count
+        super().window(number, count, frames)
 
     def is_due(self, phase: str, done: int, total: int) -> bool:
         """Moves the share on, and says whether it is to be told."""
         start, end = PARTS.get(phase, (0.0, 0.0))
-        self.share = max(self.share, start + (end - start) * done / max(total, 1))
+        share = start + (end - start) * done / max(total, 1)
+        if phase != "write":  # windows are solved one after the other, and written together
+            share = (self._number - 1 + share) / self._count
+        self.share = max(self.share, share)
         now = time.monotonic()
         if self._quiet or (phase == self._phase and done < total and now - self._shown < EVERY):
             return False
@@ -44,7 +53,7 @@ class MachineReport(Stoppable):
         return True
 
     def line(self, text: str) -> None:
-        print(text, file=self._stream, flush=True)
+        print_line(text, self._stream)
 
 
 class JsonReport(MachineReport):

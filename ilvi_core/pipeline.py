@@ -23,6 +23,8 @@ def look(job: Job, cache: Cache, accept_reduced: bool = True, report: Report | N
     """What the cache holds of a job; neither torch nor a device is needed."""
     report = report or Report()
     with open_shot(job, report) as shot:
+        if is_split(shot):
+            return _look_at_windows(shot, cache, accept_reduced, report)
         asked = ask_cache(shot, cache, report)
         entry = cache.find(asked, shot.written, accept_reduced)
         if entry is not None:
@@ -30,6 +32,15 @@ def look(job: Job, cache: Cache, accept_reduced: bool = True, report: Report | N
             return look_at(entry, shot)
         begun = try_open(cache.folder_for(asked))
         return Look("partial", begun) if begun is not None and not begun.solved else Look("none")
+
+
+def _look_at_windows(shot: Shot, cache: Cache, accept_reduced: bool, report: Report) -> Look:
+    """Of a split shot: whether all windows are solved; the entry is the first one's."""
+    found = [cache.find(ask_cache(part, cache, report), part.written, accept_reduced) for part in windows_of(shot)]
+    entries = [entry for entry in found if entry is not None]
+    if len(entries) == len(found):
+        return Look("fills", entries[0])
+    return Look("partial" if entries else "none")
 
 
 def find_entry(shot: Shot, cache: Cache, report: Report) -> Entry | None:
@@ -83,17 +94,17 @@ def solve(
     report, options = report or Report(), options or Options()
     if cache is None:
         raise InputError("What is solved for later has to be in a cache.", "Leave out --no-cache.")
-    with open_shot(job, report) as shot:
-        jobs = windows_of(shot)
-    if not 0 <= window <= len(jobs):
-        raise InputError(f"There is no window {window}: the clip has {len(jobs)}.", "Count from 1.")
-    through = replace(options, frames=False)
-    if len(jobs) > 1:
-        through = cold(through)
     done = []
-    for number in [window - 1] if window else range(len(jobs)):
-        if len(jobs) > 1:
-            report.info(f"Window {number + 1} of {len(jobs)}: frames {jobs[number].frames}.")
-        with open_shot(jobs[number], report) as part:
+    with open_shot(job, report) as shot:
+        windows = windows_of(shot)
+        if not 0 <= window <= len(windows):
+            raise InputError(f"There is no window {window}: the clip has {len(windows)}.", "Count from 1.")
+        through = replace(options, frames=False)
+        if len(windows) > 1:
+            through = cold(through)
+        for number in [window] if window else range(1, len(windows) + 1):
+            part = windows[number - 1]
+            if len(windows) > 1:
+                report.window(number, len(windows), str(part.job.frames))
             done.append(through_cache(part, None, cache, through, report))
     return done

@@ -25,6 +25,10 @@ class Report:
     def started(self, state: str, entry: str, device: str) -> None:
         """What the cache has is known.  state: frames, fills, weights, partial, none.  device: that it is solved on."""
 
+    def window(self, number: int, count: int, frames: str) -> None:
+        """A split clip: what follows is of this window, 1 being the first."""
+        self.info(f"Window {number} of {count}: frames {frames}.")
+
     def stop(self) -> bool:
         """Asked before every update and every frame; True ends the job, with a checkpoint."""
         return False

@@ -24,13 +24,14 @@ from ilvi_core.images import read_still
 ILVI = [sys.executable, "-m", "ilvi_core.cli"]
 BESIDE = Path(sys.executable).parent / "openjd"
 OPENJD = str(BESIDE) if BESIDE.exists() else shutil.which("openjd")
+DOCS = Path(__file__).resolve().parent.parent / "docs" / "farm"
 needs_openjd = pytest.mark.skipif(OPENJD is None, reason="openjd is not installed (pip install 'ilvi[farm]')")
 
 
 @pytest.fixture
 def job(tmp_path):
-    """Six frames in two windows of four, which share two."""
-    return job_for(make_shot(tmp_path), split=Split(4, 2))
+    """Six frames in two windows, which share one."""
+    return job_for(make_shot(tmp_path), split=Split(4, 1))
 
 
 def exported(job, tmp_path, **plan):
@@ -83,10 +84,62 @@ def test_hints_go_along_as_paths(tmp_path):
         holdout=ImageSequence(f"{shot}/matte/matte.####.png"),
     )
     template, values = exported(job, tmp_path)
-    assert (values["CleanPlate1Dir"], values["CleanPlate1Name"]) == (f"{shot}/plate", "plate.1003.png")
+    assert values["CleanPlates1Dir"] == f"{shot}/plate"
     for step in (0, 1):
-        assert "--clean-plate=1003={{Param.CleanPlate1Dir}}/{{Param.CleanPlate1Name}}" in args_of(template, step)
+        assert "--clean-plate=1003={{Param.CleanPlates1Dir}}/plate.1003.png" in args_of(template, step)
         assert "--donor-holdout" in args_of(template, step)
+
+
+def test_a_holdout_keeps_its_layer(tmp_path):
+    """The bundle names its path again, which must not make another mask of it."""
+    from ilvi_core import cli, commands
+
+    job = job_for(make_shot(tmp_path), solve={"method": "ilvi"}, holdout=ImageSequence("held.####.exr", "R"))
+    job.save(tmp_path / "job.json")
+    options = cli._parser().parse_args(
+        ["solve", str(tmp_path / "job.json"), "--donor-holdout", "/mapped/held.####.exr"]
+    )
+    assert commands._job(options).holdout == ImageSequence("/mapped/held.####.exr", "R")
+
+
+def test_what_deadline_reads_of_a_bundle(job, tmp_path):
+    """A value for Job would be looked for where it is submitted; IN of a folder would take all that is in it along."""
+    template, values = exported(job, tmp_path)
+    assert "Job" not in values
+    kinds = {one["name"]: one for one in template["parameterDefinitions"]}
+    assert kinds["Job"]["default"] == "job.json"
+    flows = {name: one["dataFlow"] for name, one in kinds.items() if one.get("objectType") == "DIRECTORY"}
+    assert {name for name, flow in flows.items() if flow != "NONE"} == {"OutputDir"}
+
+
+@needs_openjd
+def test_many_clean_plates_and_odd_names_make_a_bundle_that_openjd_takes(tmp_path):
+    from dataclasses import replace
+
+    shot = make_shot(tmp_path)
+    clean = {1001 + n: f"{shot}/plate/plate.{1001 + n}.png" for n in range(FRAMES)}
+    job = job_for(shot, solve={"method": "ilvi"}, clean_plates=clean, output=f"{tmp_path}/o {{{{x/d%e {{{{y.####.png")
+    exported(job, tmp_path, name="ILVI {{Param.Nothing}} 100%")
+    command = [OPENJD, "check", tmp_path / "bundle" / "template.yaml"]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stdout + done.stderr
+    with pytest.raises(InputError, match="braces"):
+        exported(replace(job, clean_plates={1001: _copied(clean[1001], f"{tmp_path}/a{{{{b.png")}), tmp_path)
+
+
+def _copied(path, to):
+    shutil.copy(path, to)
+    return to
+
+
+@pytest.mark.parametrize(
+    ("output", "name"), [("dead_end.%04d.exr", "dead_end"), ("a.####.png", "a"), ("x/clean.mov", "clean")]
+)
+def test_a_bundle_is_called_after_its_output(job, tmp_path, output, name):
+    from dataclasses import replace
+
+    template, _ = exported(replace(job, output=f"{tmp_path}/{output}"), tmp_path)
+    assert template["name"] == f"ILVI {name}"
 
 
 def test_a_movie_is_written_by_one_task(job, tmp_path):
@@ -113,7 +166,10 @@ def test_what_a_task_would_stop_at_stops_the_export(job, tmp_path, change, words
     assert not (tmp_path / "bundle").exists()
 
 
-@pytest.mark.parametrize("plan", [{"frames_per_task": 0}, {"gpu_memory": -1}, {"timeout": 0}])
+@pytest.mark.parametrize(
+    "plan",
+    [{"frames_per_task": 0}, {"gpu_memory": -1}, {"timeout": 0}, {"timeout": float("inf")}, {"cache_size": "much"}],
+)
 def test_a_plan_that_cannot_be_is_refused(plan):
     with pytest.raises(InputError):
         Plan(**plan)
@@ -144,7 +200,7 @@ def test_progress_for_programs(job, tmp_path):
     assert done.returncode == 2
     assert lines[-1]["type"] == "failed"
     assert lines[-1]["exit_code"] == 2
-    assert "has no solve of this job" in lines[-1]["text"]
+    assert "has no solve of window 1 of 2" in lines[-1]["text"]
     done = ilvi("solve", tmp_path / "job.json", "--window", 1, "--progress", "json", *cache)
     assert done.returncode == 0, done.stderr
     lines = [json.loads(line) for line in done.stdout.splitlines()]
@@ -169,6 +225,13 @@ def test_progress_as_open_job_description_reads_it(job, tmp_path):
     done = ilvi("render", tmp_path / "job.json", "--from-cache", "--progress", "openjd", "--cache-dir", tmp_path / "no")
     assert done.returncode == 2
     assert done.stdout.splitlines()[-1].startswith("openjd_fail: The cache ")
+
+
+@needs_openjd
+@pytest.mark.parametrize("name", ["venv", "conda", "rez"])
+def test_openjd_takes_the_environments_of_the_docs(name):
+    done = subprocess.run([OPENJD, "check", DOCS / f"{name}.yaml"], capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stdout + done.stderr
 
 
 # -- the real openjd: half a minute each -------------------------------------------------------------------------------
@@ -241,6 +304,26 @@ def test_negative_stepped_and_single_frames(tmp_path, frames):
     assert done.returncode == 0, done.stdout[-3000:]
     written = sorted(int(path.name.split(".")[1]) for path in (tmp_path / "out").iterdir())
     assert written == list(FrameRange.parse(frames).written())
+
+
+@needs_openjd
+@pytest.mark.farm
+def test_a_queue_environment_brings_the_command(job, tmp_path):
+    """The template's own `ilvi`, found on the PATH that docs/farm/venv.yaml makes."""
+    prefix = tmp_path / "opt ilvi"
+    (prefix / "bin").mkdir(parents=True)
+    (prefix / "bin" / "ilvi").write_text(f'#!/bin/sh\nexec "{sys.executable}" -m ilvi_core.cli "$@"\n')
+    (prefix / "bin" / "ilvi").chmod(0o755)
+    _, values = exported(job, tmp_path)
+    values.update(Job=str(tmp_path / "bundle" / "job.json"), IlviPrefix=str(prefix))
+    given = [word for name, value in values.items() for word in ("-p", f"{name}={value}")]
+    template = str(tmp_path / "bundle" / "template.yaml")
+    command = [OPENJD, "run", template, "--step", "Solve", "--environment", str(DOCS / "venv.yaml"), *given]
+    done = subprocess.run(
+        command, capture_output=True, text=True, check=False, env={**os.environ, "PATH": "/usr/bin:/bin"}
+    )
+    assert done.returncode == 0, done.stdout[-3000:] + done.stderr
+    assert len(list((tmp_path / "farm cache").glob("*/manifest.json"))) == 2
 
 
 @needs_openjd

@@ -21,7 +21,7 @@ LAYERS = (
     ("host.session",),
     ("host.client",),
     ("host",),
-    ("__init__", "report", "evaluate", "evaluate.metrics", "heartbeat", "holder"),
+    ("__init__", "report", "printing", "evaluate", "evaluate.metrics", "heartbeat", "holder"),
     (
         "color",
         "smooth",
@@ -86,7 +86,8 @@ LAYERS = (
     ("pipeline", "farm"),
     ("session", "in_worker"),
     ("worker",),
-    ("bench", "doctor", "console", "evaluate.trial", "evaluate.speed", "cache_commands"),
+    ("bench", "driver", "selftest", "installation"),
+    ("doctor", "console", "evaluate.trial", "evaluate.speed", "cache_commands"),
     ("showcase", "evaluate.ours", "machine"),
     ("evaluate.record",),
     ("evaluate.run",),

@@ -282,12 +282,12 @@ class Job:
 
     def to_json(self) -> str:
         """The job file's text, paths made absolute so that it can be sent anywhere."""
-        plate, matte = (dataclasses.replace(s, path=_absolute(s.path)) for s in (self.plate, self.matte))
+        plate, matte = (dataclasses.replace(s, path=absolute(s.path)) for s in (self.plate, self.matte))
         record = {
             "ilvi_job": JOB_VERSION,
             "plate": dataclasses.asdict(plate),
             "matte": dataclasses.asdict(matte),
-            "output": _absolute(self.output),
+            "output": absolute(self.output),
             "frames": str(self.frames) if self.frames else None,
             "preset": self.preset,
             "solve": self.solve,
@@ -296,10 +296,10 @@ class Job:
         }
         # an ILVI of before reads every job that does not ask for these
         if self.holdout is not None:
-            holdout = dataclasses.replace(self.holdout, path=_absolute(self.holdout.path))
+            holdout = dataclasses.replace(self.holdout, path=absolute(self.holdout.path))
             record["holdout"] = dataclasses.asdict(holdout)
         if self.clean_plates:
-            record["clean_plates"] = {str(frame): _absolute(path) for frame, path in self.clean_plates.items()}
+            record["clean_plates"] = {str(frame): absolute(path) for frame, path in self.clean_plates.items()}
         if self.split is not None:
             record["split"] = str(self.split)
         return json.dumps(record, indent=2) + "\n"
@@ -379,7 +379,7 @@ def _clean_plates(given: Any) -> dict[int, str]:
         ) from None
 
 
-def _absolute(path: str) -> str:
+def absolute(path: str) -> str:
     """The path from the root, its closing slash (a folder is meant) kept; an empty one stays empty, to be refused."""
     if not path.strip():
         return path

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 import re
 from dataclasses import dataclass
 
@@ -20,10 +19,10 @@ class Split:
     overlap: int = DEFAULT_OVERLAP
 
     def __post_init__(self) -> None:
-        if self.overlap < 0 or self.frames < max(2 * self.overlap, 2):
+        if self.overlap < 0 or self.frames < max(3 * self.overlap, 2):
             raise InputError(
                 f"A split into windows of {self.frames} frames that share {self.overlap} cannot be made.",
-                "Let a window have at least twice as many frames as two windows share: 100+16.",
+                "Let a window have at least three times as many frames as two windows share: 100+16.",
             )
 
     @classmethod
@@ -36,14 +35,22 @@ class Split:
         return cls(int(frames), DEFAULT_OVERLAP if overlap is None else int(overlap))
 
     def windows(self, first: int, last: int) -> list[tuple[int, int]]:
-        """First and last frame of each window over a range: all of one length, as evenly spread as they can be."""
-        count = last - first + 1
-        if count <= self.frames:
-            return [(first, last)]
-        number = math.ceil((count - self.overlap) / (self.frames - self.overlap))
-        length = math.ceil((count + (number - 1) * self.overlap) / number)
-        starts = [first + (count - length) * n // (number - 1) for n in range(number)]
-        return [(start, start + length - 1) for start in starts]
+        """First and last frame of each window over a range: as few as can be, with evenly spread joints.
+
+        Two neighbours share exactly `overlap` frames, and no frame is in three windows.
+        """
+        count, before = last - first + 1, self.overlap // 2
+        after = self.overlap - before
+        number = 1
+        while True:
+            cuts = [first + count * n // number for n in range(number + 1)]
+            found = [
+                (start - before * (n > 0), end - 1 + after * (n < number - 1))
+                for n, (start, end) in enumerate(zip(cuts, cuts[1:]))
+            ]
+            if all(end - start < self.frames for start, end in found):
+                return found
+            number += 1
 
     def parts(self, frame: int, first: int, last: int) -> list[tuple[int, float]]:
         """(number of the window, weight) of those that show a frame; the weights add up to 1.
