@@ -193,10 +193,11 @@ def _farm(sub: argparse._SubParsersAction) -> None:
     tasks.add_argument(
         "--timeout", type=float, default=12.0, metavar="H", help="hours that a solve may take (default: 12)"
     )
+    tasks.add_argument("--accept-reduced", action="store_true", help="out of memory: solve smaller, not exit code 3")
     tasks.add_argument(
         "--ilvi", default="ilvi", metavar="COMMAND", help="how the farm's machines call it (default: ilvi)"
     )
-    _cache_place(export.add_argument_group("cache"))
+    _cache_place(export.add_argument_group("cache"), "none, so that nothing is evicted before it is rendered")
     export.set_defaults(run=commands.farm_export, resume=False)
     about = "run a bundle on this machine, through the openjd libraries (pip install 'ilvi[farm]')"
     run = actions.add_parser("run", help=about, description=about)
@@ -317,13 +318,11 @@ def _device(parser: argparse._ActionsContainer) -> None:
     parser.add_argument("--device", default=None, metavar="D", help="auto (default), cpu, cuda, cuda:1 or mps")
 
 
-def _cache_place(parser: argparse._ActionsContainer) -> None:
+def _cache_place(parser: argparse._ActionsContainer, size: str = "$ILVI_CACHE_SIZE or 50G") -> None:
     parser.add_argument(
         "--cache-dir", default="", metavar="DIR", help="the cache (default: $ILVI_CACHE or the user's cache folder)"
     )
-    parser.add_argument(
-        "--cache-size", default="", metavar="SIZE", help="its limit, e.g. 200G (default: $ILVI_CACHE_SIZE or 50G)"
-    )
+    parser.add_argument("--cache-size", default="", metavar="SIZE", help=f"its limit, e.g. 200G (default: {size})")
 
 
 def _cache(sub: argparse._SubParsersAction) -> None:

@@ -159,10 +159,9 @@ def _values(shot: Shot, cache: str, plan: Plan) -> dict[str, Any]:
         named.append(("Holdout", job.holdout.path))
     for name, path in named:
         whole = Path(absolute(path))
-        folder, file = (
-            (str(whole), "") if path.endswith(("/", "\\")) or whole.is_dir() else (str(whole.parent), whole.name)
-        )
-        values[f"{name}Dir"], values[f"{name}Name"] = folder, file
+        is_folder = path.endswith(("/", "\\")) or whole.is_dir()
+        values[f"{name}Dir"] = str(whole if is_folder else whole.parent)
+        values[f"{name}Name"] = "" if is_folder else whole.name
     for n, painted in enumerate(_painted_folders(job)):
         values[f"CleanPlates{n + 1}Dir"] = painted
     values["CacheSize"] = plan.cache_size

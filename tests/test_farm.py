@@ -191,6 +191,7 @@ def ilvi(*words, **changes):
     return subprocess.run([*ILVI, *map(str, words)], capture_output=True, text=True, env=environment, check=False)
 
 
+@pytest.mark.farm
 def test_progress_for_programs(job, tmp_path):
     """solve, then a chunk: lines of JSON; what is lacking is the last line, and the exit code counts."""
     job.save(tmp_path / "job.json")
@@ -212,6 +213,7 @@ def test_progress_for_programs(job, tmp_path):
     assert [line["frame"] for line in lines if line["type"] == "frame"] == [1001]
 
 
+@pytest.mark.farm
 def test_progress_as_open_job_description_reads_it(job, tmp_path):
     job.save(tmp_path / "job.json")
     words = ("solve", tmp_path / "job.json", "--window", 2, "--progress", "openjd", "--cache-dir", tmp_path / "cache")
@@ -235,6 +237,13 @@ def test_openjd_takes_the_environments_of_the_docs(name):
 
 
 # -- the real openjd: half a minute each -------------------------------------------------------------------------------
+
+
+EXPORT = ("--gpu-memory", 0)
+
+
+def places(tmp_path):
+    return "--cache-dir", tmp_path / "farm cache", "-o", tmp_path / "bundle"
 
 
 def run_bundle(tmp_path, *words, **changes):
@@ -312,8 +321,7 @@ def test_a_queue_environment_brings_the_command(job, tmp_path):
     """The template's own `ilvi`, found on the PATH that docs/farm/venv.yaml makes."""
     prefix = tmp_path / "opt ilvi"
     (prefix / "bin").mkdir(parents=True)
-    (prefix / "bin" / "ilvi").write_text(f'#!/bin/sh\nexec "{sys.executable}" -m ilvi_core.cli "$@"\n')
-    (prefix / "bin" / "ilvi").chmod(0o755)
+    ilvi_script(prefix / "bin")
     _, values = exported(job, tmp_path)
     values.update(Job=str(tmp_path / "bundle" / "job.json"), IlviPrefix=str(prefix))
     given = [word for name, value in values.items() for word in ("-p", f"{name}={value}")]
@@ -324,6 +332,83 @@ def test_a_queue_environment_brings_the_command(job, tmp_path):
     )
     assert done.returncode == 0, done.stdout[-3000:] + done.stderr
     assert len(list((tmp_path / "farm cache").glob("*/manifest.json"))) == 2
+
+
+@needs_openjd
+@pytest.mark.farm
+def test_mapped_paths_odd_names_and_negative_stepped_frames(tmp_path):
+    """On a machine that has the folders elsewhere: the bundle knows the old ones, openjd maps them."""
+    old, new = tmp_path / "old", tmp_path / "neu é % {x}"
+    old.mkdir()
+    make_shot(old)
+    for name in ("plate", "matte"):
+        for path in sorted((old / name).iterdir()):
+            path.rename(path.with_name(f"{name}.{int(path.name.split('.')[1]) - 1004:04d}.png"))
+    job_for(old, frames=FrameRange(-3, 2, 3)).save(tmp_path / "job.json")
+    assert (
+        ilvi("farm", "export", tmp_path / "job.json", *EXPORT, "--frames-per-task", 1, *places(tmp_path)).returncode
+        == 0
+    )
+    old.rename(new)
+    rules = {"version": "pathmapping-1.0", "path_mapping_rules": [
+        {"source_path_format": "POSIX", "source_path": str(old), "destination_path": str(new)}]}  # fmt: skip
+    (tmp_path / "rules.json").write_text(json.dumps(rules))
+    values = yaml.safe_load((tmp_path / "bundle" / "parameter_values.yaml").read_text())["parameterValues"]
+    given = [word for one in values for word in ("-p", f"{one['name']}={one['value']}")]
+    given += ["-p", f"Job={tmp_path}/bundle/job.json", "-p", f"Ilvi={ilvi_script(tmp_path)}"]
+    command = [OPENJD, "run", str(tmp_path / "bundle" / "template.yaml"), "--step", "Render", "--run-dependencies"]
+    rules_of = ["--path-mapping-rules", f"file://{tmp_path}/rules.json"]
+    done = subprocess.run([*command, *rules_of, *given], capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stdout[-3000:] + done.stderr
+    assert sorted(path.name for path in (new / "out").iterdir()) == ["clean.-003.png", "clean.0000.png"]
+
+
+def ilvi_script(folder):
+    """A command by the name of ilvi, of this very Python."""
+    path = folder / "ilvi"
+    path.write_text(f'#!/bin/sh\nexec "{sys.executable}" -m ilvi_core.cli "$@"\n')
+    path.chmod(0o755)
+    return path
+
+
+@pytest.mark.farm
+def test_a_log_that_closes_does_not_end_a_solve(tmp_path):
+    """An agent that dies takes the other end of the pipe along; what was learned is kept all the same."""
+    job_for(make_shot(tmp_path), solve={**QUICK, "max_updates": 40}).save(tmp_path / "job.json")
+    words = ["solve", str(tmp_path / "job.json"), "--progress", "openjd", "--cache-dir", str(tmp_path / "cache")]
+    running = subprocess.Popen([*ILVI, *words], stdout=subprocess.PIPE, text=True)
+    for line in running.stdout:
+        if "training" in line:
+            break
+    running.stdout.close()
+    assert running.wait(120) == 0
+    assert ilvi("render", tmp_path / "job.json", "--from-cache", "--cache-dir", tmp_path / "cache").returncode == 0
+
+
+@pytest.mark.parametrize(
+    ("fault", "code"), [(MemoryError(), 3), (RuntimeError("broken"), 1), (KeyboardInterrupt(), 130)]
+)
+def test_whatever_happens_the_reason_is_the_last_line(job, tmp_path, monkeypatch, capsys, fault, code):
+    from ilvi_core import cli, pipeline
+
+    job.save(tmp_path / "job.json")
+
+    def broken(*given, **named):
+        raise fault
+
+    monkeypatch.setattr(pipeline, "solve", broken)
+    for kind, start in (("openjd", "openjd_fail: "), ("json", '{"type": "failed"')):
+        assert cli.main(["solve", str(tmp_path / "job.json"), "--progress", kind]) == code
+        assert capsys.readouterr().out.splitlines()[-1].startswith(start)
+
+
+@pytest.mark.farm
+def test_a_locale_without_the_letters_of_a_path_is_no_fault(job, tmp_path):
+    job.save(tmp_path / "job.json")
+    words = ("render", tmp_path / "job.json", "--from-cache", "--progress", "openjd", "--cache-dir", tmp_path / "日本")
+    done = ilvi(*words, PYTHONIOENCODING="latin-1", PYTHONUTF8="0")
+    assert done.returncode == 2, done.stderr
+    assert done.stdout.splitlines()[-1].startswith("openjd_fail: The cache ")
 
 
 @needs_openjd
@@ -361,6 +446,7 @@ def test_interrupted_it_leaves_a_checkpoint_and_the_next_run_goes_on(tmp_path):
         os.killpg(running.pid, signal.SIGINT)
         assert running.wait(90) != 0
     assert list(cache.glob("*/checkpoint*")), log.read_text()[-3000:]
+    assert "openjd_fail: Stopped." in log.read_text()
     done = run_bundle(tmp_path)
     assert done.returncode == 0, done.stdout[-3000:]
     assert "Going on from update" in done.stdout
