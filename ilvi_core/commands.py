@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import dataclasses
 import json
+import os
 import shlex
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -125,19 +126,22 @@ def inspect(options: argparse.Namespace) -> int:
     """`ilvi inspect`."""
     from ilvi_core.console import ConsoleReport
     from ilvi_core.inspection import in_words, of_entry, of_shot
-    from ilvi_core.pipeline import find_entry
+    from ilvi_core.pipeline import find_entries
     from ilvi_core.shot import open_shot
 
     options.no_cache = False
     cache, report = _cache(options), ConsoleReport(quiet=options.quiet)
     assert cache is not None
     if options.job and not Path(options.job).exists():
-        found = of_entry(cache.entry(options.job))
+        found = [of_entry(cache.entry(options.job))]
     else:
         with report.stopping_on_signals(), open_shot(_job(options, output=False), report) as shot:
-            entry = find_entry(shot, cache, report)
-            found = of_shot(shot, report) if entry is None else of_entry(entry)
-    print(json.dumps(found.as_record(), indent=2) if options.json else "\n".join(in_words(found)))
+            found = [of_entry(entry) for entry in find_entries(shot, cache, report)] or [of_shot(shot, report)]
+    if options.json:
+        records = [one.as_record() for one in found]
+        print(json.dumps(records if len(records) > 1 else records[0], indent=2))
+    else:
+        print("\n\n".join("\n".join(in_words(one)) for one in found))
     return 0
 
 
@@ -394,9 +398,10 @@ def doctor(options: argparse.Namespace) -> int:
 
         self_test(lambda line: print(line, flush=True))
         return 0
+    environment = dict(os.environ)  # before the packages are loaded, which change it
     from ilvi_core.doctor import examine, in_words, write_report
 
-    lines, problems = examine()
+    lines, problems = examine(environment)
     text = in_words(lines, problems)
     print(text, flush=True)
     if options.report:

@@ -7,6 +7,7 @@ import os
 import platform
 import shutil
 import sys
+from collections.abc import Mapping
 from datetime import datetime, timezone
 from pathlib import Path
 
@@ -25,12 +26,12 @@ ENOUGH_BYTES = 2 << 30
 LOGS, LOG_LINES = 3, 60  # that a report has
 
 
-def examine() -> tuple[list[str], Problems]:
-    """Lines that describe the installation, and (problem, remedy) pairs."""
+def examine(environment: Mapping[str, str] = os.environ) -> tuple[list[str], Problems]:
+    """Lines that describe the installation, and (problem, remedy) pairs. environment: as `ilvi` was given it."""
     lines = [f"ILVI {ilvi_core.__version__}, Python {platform.python_version()} ({sys.executable})"]
     lines.append(f"{platform.platform()}, {os.cpu_count()} cores")
     problems: Problems = []
-    check_environment(lines, problems)  # before the packages are loaded, which change it
+    check_environment(lines, problems, environment)
     _packages(lines, problems)
     _devices(lines, problems)
     _weights(lines, problems)

@@ -24,6 +24,7 @@ from typing import Any
 
 import numpy as np
 
+from ilvi_core import npy
 from ilvi_core.color import Curve
 from ilvi_core.files import PARTIAL, make_folders, publish
 from ilvi_core.host.errors import IlviError, InputError
@@ -172,7 +173,7 @@ class Entry:
     def fill(self, frame: int) -> np.ndarray:
         """(h, w, 3) float32 in the network's 0..1. Damaged when it is not what was put there."""
         try:
-            return np.load(io.BytesIO(self.read(fill_name(frame))))
+            return npy.load(io.BytesIO(self.read(fill_name(frame))))
         except ValueError as error:
             raise Damaged(f"The fill of frame {frame} cannot be read: {error}.", _AGAIN, self.folder) from None
 
@@ -192,8 +193,7 @@ class Entry:
         if donor_name(frame) not in self.files:
             return None
         try:
-            with np.load(io.BytesIO(self.read(donor_name(frame)))) as arrays:
-                found = {name: arrays[name] for name in ("confidence", "source", "address")}
+            found = npy.load_named(io.BytesIO(self.read(donor_name(frame))), ("confidence", "source", "address"))
         except (ValueError, KeyError, zipfile.BadZipFile) as error:
             raise Damaged(f"The donors of frame {frame} cannot be read: {error}.", _AGAIN, self.folder) from None
         return {**found, "confidence": found["confidence"].astype(np.float32) / 255}

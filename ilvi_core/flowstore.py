@@ -10,6 +10,7 @@ from pathlib import Path
 
 import numpy as np
 
+from ilvi_core import npy
 from ilvi_core.files import publish
 from ilvi_core.host.errors import IlviError
 
@@ -74,7 +75,7 @@ class StoredFlow:
                 data = (folder / name).read_bytes()
                 if _sum(data[_SUM:]) != data[:_SUM]:
                     continue  # damaged: estimated again, and written anew
-                flow = np.load(io.BytesIO(data[_SUM:]))
+                flow = npy.load(io.BytesIO(data[_SUM:]))
             except (OSError, ValueError):
                 continue
             if flow.shape == (*shape, 2):

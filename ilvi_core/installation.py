@@ -7,6 +7,7 @@ import os
 import re
 import sys
 import tempfile
+from collections.abc import Mapping
 from pathlib import Path
 
 import ilvi_core
@@ -104,13 +105,13 @@ def check_ofx(lines: list[str], problems: Problems) -> bool:
     return bool(found)
 
 
-def check_environment(lines: list[str], problems: Problems) -> None:
+def check_environment(lines: list[str], problems: Problems, environment: Mapping[str, str]) -> None:
     """What the environment sets for ILVI, and what leaks into it."""
-    for name in sorted(os.environ):
-        if name.upper().startswith(VARIABLES) and os.environ[name]:
-            lines.append(f"{name}={_SECRET.sub('//...@', os.environ[name])}")
+    for name in sorted(environment):
+        if name.upper().startswith(VARIABLES) and environment[name]:
+            lines.append(f"{name}={_SECRET.sub('//...@', environment[name])}")
     for name in (*LEAKS, *LIBRARY_PATHS, "LD_PRELOAD"):
-        value = os.environ.get(name)
+        value = environment.get(name)
         if not value:
             continue
         lines.append(f"{name}={value}")

@@ -16,7 +16,7 @@ from ilvi_core.report import Report
 from ilvi_core.shot import Shot, open_shot
 from ilvi_core.writing import check_room
 
-__all__ = ["Look", "Options", "Result", "find_entry", "look", "render", "solve"]
+__all__ = ["Look", "Options", "Result", "find_entries", "look", "render", "solve"]
 
 
 def look(job: Job, cache: Cache, accept_reduced: bool = True, report: Report | None = None) -> Look:
@@ -43,9 +43,10 @@ def _look_at_windows(shot: Shot, cache: Cache, accept_reduced: bool, report: Rep
     return Look("partial" if entries else "none")
 
 
-def find_entry(shot: Shot, cache: Cache, report: Report) -> Entry | None:
-    """The solved entry of a shot, reduced or not; None where there is none."""
-    return cache.find(ask_cache(shot, cache, report), shot.written, True)
+def find_entries(shot: Shot, cache: Cache, report: Report) -> list[Entry]:
+    """The solved entries of a shot, reduced or not: of a split one each window's; none where one is lacking."""
+    found = [cache.find(ask_cache(part, cache, report), part.written, True) for part in windows_of(shot)]
+    return [entry for entry in found if entry is not None] if None not in found else []
 
 
 def render(

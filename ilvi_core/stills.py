@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 import OpenImageIO as oiio
 
+from ilvi_core import npy
 from ilvi_core.exr import exr_facts, read_exr, write_exr
 from ilvi_core.host.errors import IlviError, InputError
 from ilvi_core.pictures import DISPLAY, LINEAR, Box, Picture, alpha_name, picture_names
@@ -90,12 +91,9 @@ def _with_layer(picture: Picture, layer: str) -> Picture:
 
 def _load_npy(path: Path, label: str) -> np.ndarray:
     try:
-        pixels = np.load(path, allow_pickle=False)
+        return npy.load(path)
     except (OSError, ValueError, EOFError) as error:
         raise InputError(f"{label} is truncated or unreadable: {error}.", AGAIN) from error
-    if not isinstance(pixels, np.ndarray):
-        raise InputError(f"{label} is no single array.", "Save one array per frame with numpy.save.")
-    return pixels
 
 
 def _open_oiio(path: Path, label: str) -> Any:

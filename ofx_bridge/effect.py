@@ -20,14 +20,14 @@ from typing import Any
 from ilvi_core.host.client import WorkerClient
 from ilvi_core.host.errors import Cancelled, IlviError, InputError
 from ilvi_core.host.job import FrameRange, ImageSequence, Job
-from ilvi_core.host.parameters import PARAMETERS, Parameter, check, job_parts
+from ilvi_core.host.parameters import COMP, PARAMETERS, RUN, Parameter, check, job_parts
 from ilvi_core.host.protocol import Failure, Finished, Frame, Progress, Stopped
 from ofx_bridge import npy
+from ofx_bridge.table import BLACK, FAIL, ROWS
 
 IDENTIFIER, LABEL, GROUPING = "com.ilvi.inpaint", "ILVI Inpaint", "ILVI"
 SOURCE, MASK, OUTPUT = "Source", "Mask", "Output"
-VIEWS = ("result", "fill", "matte", "overlay", "confidence")
-MARK, BLACK, FAIL = "mark", "black", "fail"
+OWN = {"view": COMP, "unsolved": RUN}  # rows of the table beside what every front end has, and the job's part of each
 MARK_WIDTH = 0.025  # of the picture's width, of the stripes round a frame that is not solved
 
 
@@ -87,18 +87,11 @@ def clips() -> tuple[Clip, ...]:
 
 
 def parameters() -> tuple[Parameter, ...]:
-    """What an artist can set, in order. `view` and `unsolved` are the effect's own."""
+    """What an artist can set, in order. `view` and `unsolved` are the effect's own; buttons are methods of it."""
     own = (
-        Parameter("view", "choice", "view", "What is shown.", VIEWS[0], "comp", VIEWS),
-        Parameter(
-            "unsolved",
-            "choice",
-            "not solved",
-            "What a frame without a result shows: the source with a striped border, black, or an error.",
-            MARK,
-            "run",
-            (MARK, BLACK, FAIL),
-        ),
+        Parameter(row.name, row.kind, row.label, row.hint, row.default, OWN[row.name], row.choices)
+        for row in ROWS
+        if row.name in OWN
     )
     return (*own, *PARAMETERS.values())
 

@@ -172,14 +172,14 @@ def test_an_entry_that_goes_after_it_was_found_is_solved_again_without_alarm(sho
 def test_what_another_one_has_mended_is_not_set_aside(shot, cache):
     first, _ = run(cache, job_for(shot))
     said = Listener()
-    assert caching._put_right(cache, Damaged("It was damaged.", "", first.folder), said)
+    assert caching.put_right(cache, Damaged("It was damaged.", "", first.folder), said)
     assert (said.warnings, (cache.root / ASIDE).exists()) == ([], False)
     # nor is anything done to an entry that somebody is at
     flip(first.folder / "fill" / "1003.npy")
     with lease.acquire(first.folder):
-        assert caching._put_right(cache, Damaged("It is damaged.", "", first.folder), said)
+        assert caching.put_right(cache, Damaged("It is damaged.", "", first.folder), said)
     assert (said.warnings, (cache.root / ASIDE).exists()) == ([], False)
-    assert caching._put_right(cache, Damaged("It is damaged.", "", first.folder), said)
+    assert caching.put_right(cache, Damaged("It is damaged.", "", first.folder), said)
     assert [code for code, _ in said.warnings] == ["cache-damaged"]
 
 

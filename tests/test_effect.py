@@ -9,8 +9,9 @@ import pytest
 from test_hybrid import FRAMES, scene
 
 from ilvi_core.host.errors import Cancelled, IlviError, InputError
+from ilvi_core.host.parameters import PARAMETERS
 from ofx_bridge import effect as effects
-from ofx_bridge import npy
+from ofx_bridge import make_table, npy, table
 from ofx_bridge.effect import Effect, Image
 
 FIRST, LAST = 5, 4 + FRAMES
@@ -68,6 +69,19 @@ def test_a_host_learns_clips_and_parameters():
     assert len(set(names)) == len(names)
     assert {"method", "preset", "solve_dilate", "comp_feather", "view", "device", "cache_dir", "worker"} <= set(names)
     assert all(p.hint for p in effects.parameters())
+
+
+def test_the_plugin_and_the_page_have_the_same_parameters():
+    assert make_table.HEADER.read_text(encoding="utf-8") == make_table.header(), "ofx_bridge/make_table.py writes it"
+    assert make_table.PAGE.read_text(encoding="utf-8") == make_table.page(), "ofx_bridge/make_table.py writes it"
+    rows = {row.name: row for row in table.ROWS}
+    assert len(rows) == len(table.ROWS)
+    assert set(PARAMETERS) < set(rows)
+    for p in effects.parameters():
+        row = rows[p.name]
+        assert (row.kind, row.label, row.low, row.high) == (p.kind, p.label, p.low, p.high)
+        assert set(p.choices) <= set(row.choices)
+        assert row.hint.startswith(p.hint)
 
 
 @pytest.mark.parametrize("mask", [True, False])

@@ -21,7 +21,7 @@ LAYERS = (
     ("host.session",),
     ("host.client",),
     ("host",),
-    ("__init__", "report", "printing", "evaluate", "evaluate.metrics", "heartbeat", "holder"),
+    ("__init__", "report", "printing", "npy", "evaluate", "evaluate.metrics", "heartbeat", "holder"),
     (
         "color",
         "smooth",

@@ -60,7 +60,7 @@ class FrameRange:
 
         Also from a list of those, as a farm's chunk is written (`9,11` or `9-13:2,15`), whose frames are evenly spaced.
         """
-        if "," in text:
+        if "," in text and all(map(_RANGE.fullmatch, text.split(","))):
             return cls._of([frame for part in text.split(",") for frame in cls.parse(part).written()], text)
         found = _RANGE.fullmatch(text)
         if not found:

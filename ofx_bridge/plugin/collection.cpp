@@ -3,10 +3,12 @@
 #include <algorithm>
 #include <cstdio>
 #include <filesystem>
+#include <future>
 
 #include "fault.h"
 #include "gather.h"
 #include "places.h"
+#include "platform.h"
 
 namespace ilvi {
 
@@ -54,8 +56,14 @@ void Collection::add(int frame, const Image &source, const Image *mask, uint64_t
     Gathered facts;
     facts.digest = digest;
     const std::string plate = path("plate", frame, mark), matte = path("matte", frame, mark);
+    std::future<void> beside;   // what it has to say comes with `get`; it is waited for in any case
+    if (mask && *mask)
+        beside = std::async(std::launch::async, [&] {
+            platform::quiet_thread();
+            write_matte(*mask, box_, matte, facts);
+        });
     write_plate(source, box_, plate, facts);
-    if (mask && *mask) write_matte(*mask, box_, matte, facts);
+    if (beside.valid()) beside.get();
     const std::lock_guard<std::mutex> lock(mutex_);
     fs::rename(plate, path("plate", frame, ""));
     if (facts.mask) fs::rename(matte, path("matte", frame, ""));

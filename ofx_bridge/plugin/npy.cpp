@@ -13,7 +13,7 @@ namespace ilvi {
 namespace {
 
 constexpr char MAGIC[] = "\x93NUMPY";
-constexpr size_t MAGIC_SIZE = 6, BUFFER = 1 << 20;
+constexpr size_t MAGIC_SIZE = 6;
 constexpr char ODD[] = "its array is not of a kind that a frame has";
 
 // What stands after `'name':` in the header, which is a Python dictionary of three entries.
@@ -101,7 +101,7 @@ void NpyWriter::fail() {
 NpyReader::NpyReader(const std::string &path) : path_(path) {
     file_ = std::fopen(path.c_str(), "rb");
     if (!file_) throw Fault("The frame " + path + " cannot be read: " + std::strerror(errno) + ".", "Press Inpaint.");
-    std::setvbuf(file_, nullptr, _IOFBF, BUFFER);
+    std::setvbuf(file_, nullptr, _IONBF, 0);   // whole rows are read, and copying them once more costs
     unsigned char start[12];
     if (std::fread(start, 1, 10, file_) != 10 || std::memcmp(start, MAGIC, MAGIC_SIZE) != 0) fail("it is no .npy");
     size_t length = static_cast<size_t>(start[8]) | static_cast<size_t>(start[9]) << 8;
@@ -116,7 +116,9 @@ NpyReader::NpyReader(const std::string &path) : path_(path) {
     if (std::fread(header.data(), 1, length, file_) != length) fail("it is cut off");
     start_ = static_cast<long>(before + length);
     parse(header);
-    raw_.resize(width_ * channels_ * bytes_);
+    row_bytes_ = width_ * channels_ * bytes_;
+    plain_ = kind_ == 'f' && bytes_ == 4 && channels_ == 4;
+    if (!plain_) raw_.resize(row_bytes_);
     values_.resize(width_ * 4);
 }
 
@@ -139,9 +141,11 @@ void NpyReader::parse(const std::string &header) {
 }
 
 const float *NpyReader::row(size_t index) {
-    if (index != next_ && !seek(file_, static_cast<uint64_t>(start_) + index * raw_.size())) fail("it is cut off");
-    if (std::fread(raw_.data(), 1, raw_.size(), file_) != raw_.size()) fail("it is cut off");
+    if (index != next_ && !seek(file_, static_cast<uint64_t>(start_) + index * row_bytes_)) fail("it is cut off");
+    void *into = plain_ ? static_cast<void *>(values_.data()) : raw_.data();
+    if (std::fread(into, 1, row_bytes_, file_) != row_bytes_) fail("it is cut off");
     next_ = index + 1;
+    if (plain_) return values_.data();
     const Format format{kind_ == 'f' ? (bytes_ == 4 ? Depth::real : Depth::half)
                                      : (bytes_ == 1 ? Depth::byte : Depth::whole16),
                         channels_ == 4   ? Components::rgba

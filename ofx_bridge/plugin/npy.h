@@ -47,7 +47,8 @@ private:
     long start_ = 0;
     size_t height_ = 0, width_ = 0, channels_ = 1, next_ = 0;
     char kind_ = 'f';
-    size_t bytes_ = 4;
+    size_t bytes_ = 4, row_bytes_ = 0;
+    bool plain_ = false;   // its rows are what `row` gives, as they are
     std::vector<unsigned char> raw_;
     std::vector<float> values_;
 };

@@ -1,4 +1,4 @@
-// Made by make_table.py from ilvi_core.host.parameters: change it there, and run it again.
+// Made by make_table.py from table.py and ilvi_core.host.parameters: change it there, and run it again.
 #pragma once
 
 #include "parameter.h"

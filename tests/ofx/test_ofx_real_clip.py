@@ -1,4 +1,4 @@
-"""A clip of ../shared/data through the OpenFX plugin, with the real worker: the frames of `ilvi render`, bit for bit."""
+"""A clip of ../shared/data through the OpenFX plugin and the real worker: the frames of `ilvi render`, bit for bit."""
 
 import json
 import os
