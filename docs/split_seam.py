@@ -19,6 +19,7 @@ from ilvi_core.images import read_still
 from ilvi_core.pipeline import render
 
 SPLITS = {"whole": None, "cut hard": Split(12, 0), "faded": Split(18, 6)}
+SIZE = (384, 192)  # that it is solved at
 SAMPLES = 20  # patches of a frame
 
 
@@ -33,6 +34,7 @@ def main(clip: Path, out: Path, count: int) -> None:
             ImageSequence(f"{clip}/masks/%05d.png"),
             f"{out}/{name}/f.%05d.png",
             FrameRange(frames[0], frames[-1]),
+            solve={"size": SIZE},
             split=split,
         )
         # a cache of its own: windows would be taken from the whole solve

@@ -13,12 +13,14 @@ from pathlib import Path
 import pytest
 from ilvi_install import archive, environment, files, pythons, state
 from ilvi_install.install import check_room
+from ilvi_install.places import Machine
 from ilvi_install.pythons import Python
+from ilvi_install.running import _processes, users_of
 from ilvi_install.state import Lock, State
 from ilvi_install.steps import KNOWN
 from ilvi_install.words import Refused
-from kit import INSTALLERS, run_installer, snapshot
-from kit import pythons as interpreters
+from install_kit import INSTALLERS, run_installer, snapshot
+from install_kit import pythons as interpreters
 
 import ilvi_core
 
@@ -207,6 +209,25 @@ def test_an_unfinished_version_is_rolled_back(tmp_path):
     assert environment.roll_back(again)
     assert not note.version("0.1.0-x").exists()
     assert [path.name for path in note.work.iterdir()] == ["downloads"], "what was fetched is kept for the next try"
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="a program is copied")
+def test_old_versions_go_when_nobody_works_in_them(tmp_path):
+    note = State(str(tmp_path), versions=["1", "2", "3", "4"], current="4")
+    for name in note.versions:
+        (note.version(name) / "bin").mkdir(parents=True)
+    worker = note.version("1") / "bin" / "worker"
+    shutil.copy(shutil.which("sleep"), worker)
+    here = Machine("linux", "x86_64", tmp_path, {})
+    with subprocess.Popen([str(worker), "60"]) as process:
+        assert users_of(note.version("1"), "linux") == [process.pid]
+        assert (process.pid, f"{worker} 60") in _processes("darwin"), "by ps, as on macOS"
+        environment.prune(note, here)
+        assert note.versions == ["1", "3", "4"], "in use; removed; the one before; the current one"
+        process.kill()
+    environment.prune(note, here)
+    assert note.versions == ["3", "4"]
+    assert sorted(path.name for path in (tmp_path / "versions").iterdir()) == ["3", "4"]
 
 
 @pytest.mark.parametrize(

@@ -13,7 +13,18 @@ import zipfile
 from pathlib import Path
 
 import pytest
-from kit import INSTALLERS, ROOT, environment, pythons, run_installer, snapshot, stub_index, wheel
+from install_kit import (
+    INSTALLERS,
+    ROOT,
+    STUDIO,
+    environment,
+    proxy,
+    pythons,
+    run_installer,
+    snapshot,
+    stub_index,
+    wheel,
+)
 
 from ilvi_core.host import WorkerClient
 
@@ -40,6 +51,14 @@ def home(tmp_path):
     return place
 
 
+@pytest.fixture
+def studio(tmp_path, index):
+    """The environment of a studio: packages come through a proxy from an index of its own."""
+    with proxy(tmp_path / "index") as (names, asked):
+        yield {**names, "PIP_INDEX_URL": f"{STUDIO}/simple"}
+    assert any("torch" in url for url in asked), "pip went past the proxy"
+
+
 def record_of(home: Path) -> dict[str, str]:
     return json.loads((home / ".local" / "share" / "ilvi" / "worker.json").read_text(encoding="utf-8"))
 
@@ -49,34 +68,38 @@ def ask(python: str, code: str, home: Path) -> str:
     return done.stdout.strip()
 
 
-def kill_in_the_middle(arguments: list[str], home: Path, prefix: Path, index: str) -> None:
-    """Start an installation, and kill it and its programs without a warning while pip is at work."""
+def stop_in_the_middle(number: int, arguments: list[str], home: Path, prefix: Path, studio: dict[str, str]) -> int:
+    """Start an installation, and send it a signal while pip is at work; the exit code."""
     process = subprocess.Popen(
         [sys.executable, str(INSTALLERS / "install.py"), *arguments],
-        env=environment(home, PIP_INDEX_URL=index), stdout=subprocess.DEVNULL, start_new_session=True,
+        env=environment(home, **studio), stdout=subprocess.DEVNULL, start_new_session=True,
     )  # fmt: skip
     until = time.monotonic() + 120
     while not (prefix / "install.log").exists():
         assert process.poll() is None
         assert time.monotonic() < until
         time.sleep(0.05)
-    os.killpg(process.pid, signal.SIGKILL)
-    process.wait()
+    os.killpg(process.pid, number)
+    return process.wait(60)
 
 
-def test_a_life_online(tmp_path, home, index):
+def test_a_life_online(tmp_path, home, studio):
     prefix = home / "ilvi" / "my tools"
-    options = ["--prefix", str(prefix), "--torch", index, "--nuke"]
+    options = ["--prefix", str(prefix), "--torch", f"{STUDIO}/simple", "--nuke"]
     before = snapshot(home)
 
-    done = run_installer(*options, "--dry-run", home=home, PIP_INDEX_URL=index)
+    done = run_installer(*options, "--dry-run", home=home, **studio)
     assert done.returncode == 0, done.stdout
     assert snapshot(home) == before, "--dry-run touched something"
 
-    kill_in_the_middle(options, home, prefix, index)
+    assert stop_in_the_middle(signal.SIGINT, options, home, prefix, studio) == 130
+    assert list((prefix / "versions").iterdir()) == []
+    (prefix / "install.log").unlink()
+    assert stop_in_the_middle(signal.SIGKILL, options, home, prefix, studio) == -signal.SIGKILL
+    assert len(list((prefix / "versions").iterdir())) == 1, "an unfinished one"
     assert not (home / ".local" / "share" / "ilvi").exists()
 
-    done = run_installer(*options, home=home, PIP_INDEX_URL=index)
+    done = run_installer(*options, home=home, **studio)
     assert done.returncode == 0, done.stdout
     assert "What an interrupted run has left is removed." in done.stdout
     assert "The result is as it must be" in done.stdout
@@ -95,7 +118,7 @@ def test_a_life_online(tmp_path, home, index):
     init = (home / ".nuke" / "init.py").read_bytes()
     assert init.startswith("import nuke\r\n# étalonnage\r\n".encode("latin-1"))
 
-    done = run_installer(*options, "--no-self-test", home=home, PIP_INDEX_URL=index)  # again: no harm
+    done = run_installer(*options, "--no-self-test", home=home, **studio)  # again: no harm
     assert done.returncode == 0, done.stdout
     assert record_of(home)["python"] == first
     assert (home / ".nuke" / "init.py").read_bytes() == init
@@ -103,8 +126,8 @@ def test_a_life_online(tmp_path, home, index):
     # an upgrade that fails leaves the old one as it is, and at work
     parts = ("ilvi_core/__init__.py", "ilvi_core/host/__init__.py", "nuke_plugin/init.py")
     broken = wheel(tmp_path, "ilvi", "9.9.9", dict.fromkeys(parts, b""))
-    options = ["--prefix", str(prefix), "--torch", index]
-    done = run_installer(*options, "--upgrade", "--source", broken, home=home, PIP_INDEX_URL=index)
+    del options[-1]
+    done = run_installer(*options, "--upgrade", "--source", broken, home=home, **studio)
     assert done.returncode == 1, done.stdout
     assert "The self-test failed" in done.stdout
     assert record_of(home)["python"] == first
@@ -113,7 +136,7 @@ def test_a_life_online(tmp_path, home, index):
     log = tmp_path / "worker.log"
     with WorkerClient(first, log=log, environment=environment(home)) as worker:
         ready = worker.start()
-        done = run_installer(*options, "--upgrade", home=home, PIP_INDEX_URL=index)
+        done = run_installer(*options, "--upgrade", home=home, **studio)
         assert done.returncode == 0, done.stdout
         second = record_of(home)["python"]
         assert second != first
@@ -157,10 +180,11 @@ def test_a_life_offline(tmp_path, home, index):
     (bundle / "Contents" / "Linux-x86-64").mkdir(parents=True)
     (bundle / "Contents" / "Linux-x86-64" / "Ilvi.ofx").write_bytes(b"stands for the binary")
     archive = tmp_path / "ilvi offline.zip"
+    oldest = pythons().get("3.9", sys.executable)  # of the installer; the worker's is ours
     checkout = snapshot(INSTALLERS, ROOT / "nuke_plugin")
     done = run_installer(
         "--output", archive, "--ofx", bundle, "--weights", weight_file(tmp_path), "--torch", index,
-        home=home, script=INSTALLERS / "make_bundle.py", PIP_INDEX_URL=index,
+        "--python", sys.executable, home=home, python=oldest, script=INSTALLERS / "make_bundle.py", PIP_INDEX_URL=index,
     )  # fmt: skip
     assert done.returncode == 0, done.stdout
     assert snapshot(INSTALLERS, ROOT / "nuke_plugin") == checkout
@@ -174,7 +198,7 @@ def test_a_life_offline(tmp_path, home, index):
     before = snapshot(home)
     plugin, plugins = home / "tools" / "nuke", home / "OFX"
     command = [
-        sys.executable, str(archive), "--nuke", str(plugin), "--ofx-dir", str(plugins),
+        oldest, str(archive), "--python", sys.executable, "--nuke", str(plugin), "--ofx-dir", str(plugins),
     ]  # fmt: skip
     done = subprocess.run(
         without_network(command), stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, cwd=home, check=False,

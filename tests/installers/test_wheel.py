@@ -8,7 +8,7 @@ import zipfile
 
 import pytest
 from ilvi_install.source import stage
-from kit import ROOT, environment, stub_index
+from install_kit import ROOT, environment, stub_index
 
 pytestmark = pytest.mark.install
 

@@ -8,18 +8,23 @@ nothing for installed. Everything else is real: environments, pip, ILVI's wheel,
 from __future__ import annotations
 
 import base64
+import contextlib
 import hashlib
+import http.server
 import importlib.metadata
 import os
 import re
 import subprocess
 import sys
 import sysconfig
+import threading
 import zipfile
+from collections.abc import Iterator
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 INSTALLERS = ROOT / "installers"
+STUDIO = "http://packages.studio.invalid"  # no name server knows it: only the proxy does
 STUBBED = (
     "torch", "torchvision", "numpy", "av", "opencv-python-headless", "pyyaml", "OpenImageIO", "OpenEXR", "fileseq",
     "filelock", "platformdirs", "rich", "safetensors", "setuptools",
@@ -65,6 +70,33 @@ def stub_index(folder: Path) -> str:
         made = wheel(simple / normal(name), name, version, files)
         (made.parent / "index.html").write_text(f'<a href="{made.name}">{made.name}</a>', encoding="utf-8")
     return simple.as_uri()
+
+
+@contextlib.contextmanager
+def proxy(folder: Path) -> Iterator[tuple[dict[str, str], list[str]]]:
+    """A proxy, and behind it the index of `folder` as STUDIO: (environment that names it, what it was asked for)."""
+    asked: list[str] = []
+
+    class Handler(http.server.BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            asked.append(self.path)  # the whole URL: a proxy is asked so
+            found = folder / self.path.replace(STUDIO, "", 1).lstrip("/")
+            found = found / "index.html" if found.is_dir() else found
+            self.send_response(200 if self.path.startswith(STUDIO) and found.is_file() else 404)
+            self.send_header("Content-Type", "text/html" if found.suffix == ".html" else "application/octet-stream")
+            self.end_headers()
+            if found.is_file():
+                self.wfile.write(found.read_bytes())
+
+        def log_message(self, *arguments: object) -> None:
+            pass
+
+    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        url = f"http://127.0.0.1:{server.server_port}"
+        host = STUDIO.removeprefix("http://")
+        yield {"HTTP_PROXY": url, "http_proxy": url, "NO_PROXY": "", "no_proxy": "", "PIP_TRUSTED_HOST": host}, asked
+        server.shutdown()
 
 
 def shown_packages(folder: Path) -> Path:

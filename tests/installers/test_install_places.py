@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import sys
 from pathlib import Path
 
@@ -102,3 +103,17 @@ def test_an_archive_says_what_it_is_for(tag, wanted):
 def test_a_platform_that_is_none(tag):
     with pytest.raises(Refused):
         family(tag)
+
+
+def test_every_variable_is_in_the_table():
+    """docs/install.md names each ILVI_... that any part reads."""
+    root = Path(__file__).resolve().parent.parent.parent
+    reads = re.compile(r"""(?:environ\b[^\n]*?|getenv|variable|named)\(?\[?\(?["'](ILVI_[A-Z_]+)["']""")
+    found = set()
+    for folder in ("ilvi_core", "nuke_plugin", "ofx_bridge", "installers"):
+        for path in (root / folder).rglob("*"):
+            if path.suffix in (".py", ".cpp", ".h", ".sh") and "build" not in path.parts:
+                found |= set(reads.findall(path.read_text(encoding="utf-8")))
+    assert {"ILVI_PYTHON", "ILVI_RECORD", "ILVI_CACHE", "ILVI_LOG", "ILVI_OFFLINE", "ILVI_WEIGHTS"} <= found
+    table = (root / "docs" / "install.md").read_text(encoding="utf-8")
+    assert [name for name in sorted(found) if f"`{name}`" not in table] == []
