@@ -32,7 +32,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """The exit code, as install.py's."""
     safe_streams()
     options = _parser().parse_args(arguments)
-    signal.signal(signal.SIGTERM, _stop)
+    for number in (signal.SIGTERM, signal.SIGINT):  # which a shell's background ignores
+        signal.signal(number, _stop)
     try:
         make_bundle(options)
     except Refused as error:

@@ -23,7 +23,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """The exit code: 0 done, 1 failed, 2 bad input or no rights, 130 stopped."""
     safe_streams()
     options = command_line.parse(arguments)
-    signal.signal(signal.SIGTERM, _stop)
+    for number in (signal.SIGTERM, signal.SIGINT):  # which a shell's background ignores
+        signal.signal(number, _stop)
     try:
         machine = this_machine()
         prefix = _absolute(options.prefix) if options.prefix else default_prefix(machine)

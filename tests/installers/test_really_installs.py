@@ -73,7 +73,6 @@ def stop_in_the_middle(number: int, arguments: list[str], home: Path, prefix: Pa
     process = subprocess.Popen(
         [sys.executable, str(INSTALLERS / "install.py"), *arguments],
         env=environment(home, **studio), stdout=subprocess.DEVNULL, start_new_session=True,
-        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),  # ignored where the tests run in the background
     )  # fmt: skip
     until = time.monotonic() + 120
     while not (prefix / "install.log").exists():
