@@ -30,5 +30,5 @@ def _processes(system: str) -> list[tuple[int, str]]:
             except OSError:
                 continue  # it ended meanwhile
         return found
-    lines = [line.strip().partition(" ") for line in output(["ps", "-axo", "pid=,command="]).splitlines()]
+    lines = [line.strip().partition(" ") for line in output(["ps", "-axwwo", "pid=,command="]).splitlines()]
     return [(int(process), command.lstrip()) for process, _, command in lines if process.isdigit()]
